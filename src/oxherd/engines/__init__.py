@@ -1,0 +1,107 @@
+"""THE DOOR: `open_store(url)` picks the engine, imported only then."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from oxherd.domain.errors import InvalidOption, MissingExtra
+from oxherd.domain.names import nearest
+from oxherd.store import no_failpoint
+
+if TYPE_CHECKING:
+    from oxherd.store import Clock, FailPoint, Store
+
+DEFAULT_URL: Final = "sqlite:///oxherd.db"
+DEFAULT_PREFIX: Final = "bull"
+
+_REDIS_SCHEMES: Final = frozenset({"redis", "rediss", "valkey", "valkeys", "unix"})
+_LATER_SCHEMES: Final = frozenset({"redis+sentinel", "redis+cluster"})
+_DURABILITY: Final = frozenset({"full", "normal"})
+
+
+def open_store(
+    url: str | None = None,
+    *,
+    clock: Clock | None = None,
+    failpoint: FailPoint = no_failpoint,
+) -> Store:
+    """A store for `url`, `$OXHERD_URL` or `sqlite:///oxherd.db`; nothing is opened yet.
+
+    Args:
+        url: `sqlite:///file.db`, `sqlite:////absolute.db`, `sqlite:///:memory:`, `redis://`,
+            `rediss://`, `valkey://`, `unix://`. `?prefix=` on all; on SQLite
+            `?durability=normal`.
+        clock: for tests: milliseconds since the epoch instead of the store's time.
+        failpoint: for tests: called at named points.
+
+    Raises:
+        InvalidOption: the URL cannot be understood, or names what does not work yet.
+        MissingExtra: the engine's driver is not installed.
+    """
+    text = url or os.environ.get("OXHERD_URL") or DEFAULT_URL
+    parts = urlsplit(text)
+    known = {"sqlite"} | _REDIS_SCHEMES
+    if parts.scheme in _LATER_SCHEMES:
+        raise InvalidOption(
+            f"{parts.scheme}:// does not work yet in this version; use redis:// to one server"
+        )
+    if parts.scheme not in known:
+        raise InvalidOption(
+            f"store URL {masked(text)!r} has no known scheme{nearest(parts.scheme, known)}"
+        )
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    prefix = query.get("prefix", DEFAULT_PREFIX)
+    if not prefix:
+        raise InvalidOption("?prefix= in a store URL cannot be empty")
+    if parts.scheme == "sqlite":
+        from oxherd.engines.sqlite.store import SqliteStore  # noqa: PLC0415 - imported when picked
+
+        unknown = query.keys() - {"prefix", "durability"}
+        if unknown:
+            name = min(unknown)
+            message = f"unknown parameter {name!r} of a sqlite URL"
+            raise InvalidOption(f"{message}{nearest(name, {'prefix', 'durability'})}")
+        durability = query.get("durability", "full")
+        if durability not in _DURABILITY:
+            raise InvalidOption(
+                f"?durability={durability}: it is {' or '.join(sorted(_DURABILITY))}"
+            )
+        return SqliteStore(
+            _path(parts.netloc, parts.path, text),
+            prefix=prefix,
+            durability=durability,
+            clock=clock,
+            failpoint=failpoint,
+        )
+    try:
+        from oxherd.engines.redis.store import RedisStore  # noqa: PLC0415 - imported when picked
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in {"redis", "hiredis"}:
+            raise
+        raise MissingExtra(
+            f"{parts.scheme}:// needs the Redis client: pip install 'oxherd[redis]'"
+        ) from error
+    return RedisStore(text, prefix=prefix, clock=clock, failpoint=failpoint)
+
+
+def masked(url: str) -> str:
+    """`url` with its password hidden, for messages and logs."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return url.replace(f":{parts.password}@", ":***@", 1)
+
+
+def _path(host: str, path: str, url: str) -> str:
+    if host or path in ("", "/"):
+        message = (
+            f"{url!r} names no file: sqlite:///file.db is relative, sqlite:////dir/file.db is"
+            " absolute, sqlite:///:memory: is in memory"
+        )
+        raise InvalidOption(message)
+    return unquote(path[1:])
+
+
+__all__ = ["DEFAULT_PREFIX", "DEFAULT_URL", "masked", "open_store"]
