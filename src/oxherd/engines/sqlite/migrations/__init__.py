@@ -1,0 +1,1 @@
+"""The schema, as numbered steps that only go forward."""

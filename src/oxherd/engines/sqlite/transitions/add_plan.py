@@ -1,0 +1,196 @@
+"""Judges a group of jobs before anything of it is written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from oxherd.domain.errors import InvalidFlow, InvalidOption, JobNotFound, OxherdError, WrongState
+from oxherd.domain.lifecycle import FINISHED, Transition
+from oxherd.domain.record import Edge, JobKey, NewJob
+from oxherd.engines.sqlite.codes import STATES
+from oxherd.engines.sqlite.rows import read_parents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from oxherd.engines.sqlite.transaction import Row, Transaction
+
+_FIND: Final = (
+    "SELECT id, state, timestamp, parents, added_with, returnvalue, failed_reason FROM jobs"
+    " WHERE queue = ? AND job_id = ?"
+)
+_LAST_ROW: Final = "SELECT max(id) FROM jobs"
+_LINKED: Final = "SELECT EXISTS (SELECT 1 FROM edges WHERE child = ? AND parent = ?)"
+_ABOVE: Final = "SELECT parent FROM edges WHERE child = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A new edge from a job of the group to a parent."""
+
+    parent: int
+    """The parent's row."""
+    edge: Edge
+    place: int
+    """Which of the child's parents it is."""
+    is_listed: bool
+    """The parent is new and lists the child among its children."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One job of the group, and what is to become of it."""
+
+    job: NewJob
+    key: str
+    found: Row | None
+    """The job of this id that exists: its row of `_FIND`."""
+    row: int = 0
+    is_new: bool = False
+    is_below: bool = False
+    """It is in the group only below jobs that exist already: nothing is done."""
+    is_duplicate: bool = False
+    links: list[Link] = field(default_factory=list)
+
+    def timestamp(self, now_ms: int) -> int:
+        """When it is created."""
+        return now_ms if self.job.timestamp is None else self.job.timestamp
+
+
+def draft(transaction: Transaction, group: Sequence[NewJob]) -> list[Draft] | OxherdError:
+    """What is to become of each job, or why the group is refused; nothing is written."""
+    drafts = [_find(transaction, job) for job in group]
+    nonce = next((one.job.id for one in drafts if not one.job.given), None)
+    is_sent_again = any(one.found and not one.job.given for one in drafts)
+    for one in drafts:
+        # Sent again, a job with a given id is one of the first sending's unless it was older.
+        is_ours = is_sent_again and bool(one.found) and one.found[4] == nonce  # type: ignore[index]
+        one.is_duplicate = one.job.given and one.found is not None and not is_ours
+    _choose(drafts)
+    if is_sent_again:
+        return drafts
+    _number(transaction, drafts)
+    by_key = {one.key: one for one in drafts}
+    for one in drafts:
+        if not one.is_below:
+            refusal = _link(transaction, one, by_key)
+            if refusal is not None:
+                return refusal
+    return _refuse_own_ancestors(transaction, drafts) or drafts
+
+
+def _find(transaction: Transaction, job: NewJob) -> Draft:
+    number = transaction.queue(job.queue)
+    found = None if number is None else transaction.one(_FIND, number, job.id)
+    return Draft(job, transaction.key(job.queue, job.id), found)
+
+
+def _choose(drafts: Sequence[Draft]) -> None:
+    """Which are new, and which stand only below a duplicate; parents come before children."""
+    reached: dict[str, bool] = {}
+    for one in drafts:
+        one.is_below = not reached.get(one.key, True)
+        one.is_duplicate = one.is_duplicate or one.is_below
+        one.is_new = one.found is None and not one.is_below
+        leads_on = not one.is_below and not one.is_duplicate
+        for child in one.job.children:
+            reached[child] = reached.get(child, False) or leads_on
+
+
+def _number(transaction: Transaction, drafts: Sequence[Draft]) -> None:
+    """Give each new job its row."""
+    row = transaction.number(_LAST_ROW) or 0
+    for one in drafts:
+        if one.found:
+            one.row = one.found[0]
+        elif one.is_new:
+            row += 1
+            one.row = row
+
+
+def _link(transaction: Transaction, one: Draft, by_key: dict[str, Draft]) -> OxherdError | None:
+    """Find the parents to which the job gets an edge, or why one cannot have it."""
+    known = _parents_of(one)
+    for edge in one.job.parents:
+        above = by_key.get(edge.parent)
+        is_listed = above is not None and one.key in above.job.children
+        if above is not None and is_listed and not above.is_new:
+            continue
+        if above is not None and above.is_new:
+            if above.row >= one.row and one.is_new:
+                return InvalidFlow(
+                    f"job {one.key} has the parent {edge.parent}, which comes after it; no job"
+                    " of the cycle could start"
+                )
+            parent: int | OxherdError = above.row
+        else:
+            parent = _outside(transaction, edge.parent)
+        if isinstance(parent, OxherdError):
+            return parent
+        if one.found and _is_linked(transaction, one.row, parent):
+            continue
+        place = known + len(one.links)
+        one.links.append(Link(parent, edge, place, is_listed))
+    return None
+
+
+def _parents_of(one: Draft) -> int:
+    return len(read_parents(one.found[3])) if one.found and one.found[3] else 0
+
+
+def _outside(transaction: Transaction, key: str) -> int | OxherdError:
+    """The row of a parent that is not new."""
+    try:
+        parent = JobKey.parse(key)
+    except InvalidOption as error:
+        return error
+    number = transaction.queue(parent.queue, parent.prefix)
+    row = None if number is None else transaction.one(_FIND, number, parent.id)
+    if row is None:
+        return JobNotFound(parent.id, parent.queue)
+    state = STATES[row[1]]
+    if state in FINISHED:
+        return WrongState(parent.id, parent.queue, Transition.ADD.value, state)
+    row_id: int = row[0]
+    return row_id
+
+
+def _is_linked(transaction: Transaction, child: int, parent: int) -> bool:
+    return bool(transaction.number(_LINKED, child, parent))
+
+
+def _refuse_own_ancestors(transaction: Transaction, drafts: Sequence[Draft]) -> InvalidFlow | None:
+    """Only a job that exists can be above itself: new ones are below what they are given."""
+    adopted = [one for one in drafts if one.found and one.links]
+    if not adopted:
+        return None
+    new_edges: defaultdict[int, list[int]] = defaultdict(list)
+    for one in drafts:
+        new_edges[one.row].extend(link.parent for link in one.links)
+    fresh = {one.row for one in drafts if one.is_new}
+    for one in adopted:
+        if one.row in _above(transaction, one.row, new_edges, fresh):
+            return InvalidFlow(
+                f"job {one.key} cannot go below {one.links[0].edge.parent}, which is below it:"
+                " no job of the cycle could start"
+            )
+    return None
+
+
+def _above(
+    transaction: Transaction, row: int, new_edges: dict[int, list[int]], fresh: set[int]
+) -> Iterator[int]:
+    """All ancestors of a row, as the group would have them."""
+    seen: set[int] = set()
+    todo = list(new_edges[row])
+    while todo:
+        parent = todo.pop()
+        yield parent
+        if parent in seen:
+            continue
+        seen.add(parent)
+        todo.extend(new_edges.get(parent, ()))
+        if parent not in fresh:
+            todo.extend(each for (each,) in transaction.all(_ABOVE, parent))

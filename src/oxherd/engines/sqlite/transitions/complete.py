@@ -1,0 +1,86 @@
+"""Ends jobs well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from oxherd.domain.errors import (
+    HasFailedChildren,
+    HasPendingChildren,
+    JobNotFound,
+    OxherdError,
+)
+from oxherd.domain.lifecycle import EventKind, Transition
+from oxherd.domain.options import OnFailure
+from oxherd.engines.sqlite.codes import ACTIVE, COMPLETED, IGNORED, NAMES, PENDING
+from oxherd.engines.sqlite.transitions.evict import delete_finished, is_kept
+from oxherd.engines.sqlite.transitions.finish import Finishing
+from oxherd.engines.sqlite.transitions.lock import held_job
+from oxherd.engines.sqlite.transitions.settle_parent import settle_completed
+from oxherd.engines.sqlite.transitions.unlink import unlink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oxherd.domain.outcome import Completion
+    from oxherd.engines.sqlite.transaction import Transaction
+    from oxherd.store import Refusal
+
+_CHILDREN: Final = (
+    "SELECT EXISTS (SELECT 1 FROM edges WHERE parent = ?1 AND status = 0),"
+    " EXISTS (SELECT 1 FROM edges WHERE parent = ?1 AND status = 3)"
+)
+_CONTINUED: Final = (
+    "SELECT EXISTS (SELECT 1 FROM edges WHERE parent = ? AND status = ? AND policy = ?)"
+)
+_CUT_OFF: Final = "DELETE FROM edges WHERE parent = ? AND status = 0"
+_COMPLETE: Final = (
+    "UPDATE jobs SET state = ?, rank = ?, lock_token = NULL, lock_until = NULL, finished_on = ?,"
+    " attempts_made = attempts_made + 1, returnvalue = ?, settled_token = ?, settled_verb = ?"
+    " WHERE id = ?"
+)
+_VERB: Final = Transition.COMPLETE.value
+
+
+def complete(transaction: Transaction, queue: str, items: Sequence[Completion]) -> list[Refusal]:
+    """As `Work.complete`."""
+    number = transaction.queue(queue)
+    if number is None:
+        return [JobNotFound(item.id, queue) for item in items]
+    finishing = Finishing(transaction, number, COMPLETED)
+    answers = [_complete_one(transaction, queue, number, item, finishing) for item in items]
+    finishing.close()
+    return answers
+
+
+def _complete_one(
+    transaction: Transaction, queue: str, number: int, item: Completion, finishing: Finishing
+) -> Refusal:
+    job = held_job(transaction, queue, item, _VERB)
+    if job is None or isinstance(job, OxherdError):
+        return job
+    pending, failed = (job.has_children and transaction.one(_CHILDREN, job.id)) or (0, 0)
+    if pending and not _is_continued(transaction, job.id):
+        return HasPendingChildren(item.id, queue)
+    if failed:
+        return HasFailedChildren(item.id, queue)
+    if pending:
+        unlink(transaction, job.id, transaction.key(queue, item.id), worst=PENDING)
+        transaction.run(_CUT_OFF, job.id)
+    if job.has_parents:
+        settle_completed(transaction, job.id, item.result)
+    stored = is_kept(transaction, item.keep, job.id)
+    if stored:
+        now_ms = transaction.now_ms
+        rank = transaction.next_rank_at(number, COMPLETED, now_ms)
+        transaction.run(_COMPLETE, COMPLETED, rank, now_ms, item.result, item.token, _VERB, job.id)
+    else:
+        delete_finished(transaction, number, job.id, item, _VERB)
+    transaction.emit(number, EventKind.COMPLETED, item.id, item.result, NAMES[ACTIVE])
+    finishing.add(item.keep, stored=stored)
+    return None
+
+
+def _is_continued(transaction: Transaction, job: int) -> bool:
+    """Whether a child's failure let the job run before its other children had ended."""
+    return bool(transaction.number(_CONTINUED, job, IGNORED, OnFailure.CONTINUE_PARENT.value))
