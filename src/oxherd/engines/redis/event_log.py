@@ -1,0 +1,106 @@
+"""Reading a queue's event stream: from a cursor on, waiting if asked, telling of gaps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from oxherd.engines.redis import wire
+from oxherd.engines.redis.connection import end, hang_up
+from oxherd.store import EventPage
+from redis import exceptions
+
+if TYPE_CHECKING:
+    from oxherd.engines.redis.connection import Client
+
+_BEGINNING: Final = "0"
+_GRACE: Final = 2.0
+_LONGEST_BLOCK_MS: Final = 10_000
+_TRIES: Final = 2
+
+
+class EventReader:
+    """Reads streams; a read that waits has a connection of its own, kept for the next one."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._idle: list[Any] = []
+        self._busy: set[asyncio.Task[Any]] = set()
+
+    async def last_id(self, key: str) -> str:
+        """The id of the newest entry."""
+        entries = await self._client.ask("XREVRANGE", key, "+", "-", "COUNT", "1")
+        return str(entries[0][0]) if entries else _BEGINNING
+
+    async def read(self, key: str, queue: str, cursor: str, limit: int, block_ms: int) -> EventPage:
+        """Entries after `cursor`, waiting up to `block_ms` for the first."""
+        command = ("XREAD", "COUNT", str(limit), "STREAMS", key, cursor)
+        answer, first = await asyncio.gather(
+            self._client.ask(*command),
+            self._client.ask("XRANGE", key, "-", "+", "COUNT", "1"),
+        )
+        trimmed = bool(first) and await self._has_gap(key, cursor, str(first[0][0]))
+        if not answer and block_ms > 0:
+            answer = await self._wait(key, cursor, limit, block_ms)
+        entries = answer[0][1] if answer else []
+        events = tuple(
+            wire.event(entry_id, queue, dict(zip(values[::2], values[1::2], strict=True)))
+            for entry_id, values in entries
+        )
+        return EventPage(events, events[-1].id if events else cursor, trimmed=trimmed)
+
+    async def aclose(self) -> None:
+        """End the reads that wait and close their connections."""
+        await asyncio.gather(*(end(task) for task in self._busy))
+        while self._idle:
+            await hang_up(self._idle.pop())
+
+    async def _has_gap(self, key: str, cursor: str, first: str) -> bool:
+        """Whether entries after the cursor are gone: it is before the first, and some were cut."""
+        if _order(cursor) >= _order(first):
+            return False
+        described = await self._client.ask("XINFO", "STREAM", key)
+        facts = dict(zip(described[::2], described[1::2], strict=True))
+        added = facts.get("entries-added")
+        # Servers before 7.0 do not count; there a cursor before the first entry is a gap.
+        return cursor != _BEGINNING if added is None else int(added) > int(facts["length"])
+
+    async def _wait(self, key: str, cursor: str, limit: int, block_ms: int) -> Any:
+        task = asyncio.create_task(self._block(key, cursor, limit, block_ms))
+        self._busy.add(task)
+        try:
+            await asyncio.wait({task})
+        finally:
+            await end(task)
+            self._busy.discard(task)
+        self._client.enter_loop()
+        return task.result()
+
+    async def _block(self, key: str, cursor: str, limit: int, block_ms: int) -> Any:
+        block_ms = min(block_ms, _LONGEST_BLOCK_MS)
+        problem: Exception | None = None
+        for _ in range(_TRIES):
+            connection = self._idle.pop() if self._idle else self._client.endpoint.connection()
+            try:
+                async with asyncio.timeout(block_ms / 1000 + _GRACE):
+                    await connection.send_command(
+                        "XREAD", "COUNT", limit, "BLOCK", block_ms, "STREAMS", key, cursor,
+                        check_health=False,
+                    )  # fmt: skip
+                    answer = await connection.read_response(timeout=block_ms / 1000 + 2 * _GRACE)
+            except (exceptions.RedisError, OSError, TimeoutError) as error:
+                await hang_up(connection)
+                problem = error
+            except BaseException:
+                await hang_up(connection)
+                raise
+            else:
+                self._idle.append(connection)
+                return answer
+        assert problem is not None
+        raise self._client.endpoint.unavailable(problem) from problem
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number or 0)

@@ -1,0 +1,102 @@
+-- Gives up to `limit` ready jobs to a worker, under a lock; due jobs are promoted first.
+-- Refuses nothing: a paused, full or rate-limited queue gives no jobs and says so.
+-- Emits: waiting (of promoted jobs), active.
+local base = KEYS[1]
+local clock = ARGV[1]
+local limit = tonumber(ARGV[2])
+local token = ARGV[3]
+local lock_ms = tonumber(ARGV[4])
+local worker = ARGV[5]
+-- include time
+-- include promote_due
+-- include take_next
+local now = time_of(clock)
+local queue = queue_at(base)
+local rate = redis.call("HMGET", base .. key.meta, setting.max, setting.duration)
+local max, duration = tonumber(rate[1]), tonumber(rate[2])
+if not duration then
+  max = nil
+end
+promote_due(queue, now)
+
+local function answer(jobs, retry_after, paused)
+  wake_queues()
+  local due_in = -1
+  if #jobs == 0 then
+    local first = redis.call("ZRANGE", base .. key.delayed, 0, 0, "WITHSCORES")
+    if first[2] then
+      due_in = math.max(0, math.floor(tonumber(first[2]) / due_step) - now)
+    end
+  end
+  return { jobs, due_in, retry_after, paused }
+end
+
+local wanted = limit
+if max then
+  local used = tonumber(redis.call("GET", base .. key.limiter)) or 0
+  if used >= max then
+    local remaining = redis.call("PTTL", base .. key.limiter)
+    if remaining > 0 then
+      return answer({}, remaining, 0)
+    end
+    redis.call("DEL", base .. key.limiter)
+    used = 0
+  end
+  limit = math.min(limit, max - used)
+end
+if queue.concurrency then
+  limit = math.min(limit, queue.concurrency - redis.call("LLEN", base .. key.active))
+end
+if queue.paused or limit <= 0 and wanted > 0 then
+  return answer({}, 0, 1)
+end
+if wanted <= 0 then
+  -- Whoever asks for none heard a wake-up with its hands full: pass it on.
+  queue.has_ready = redis.call("EXISTS", base .. key.waiting, base .. key.prioritized) > 0
+  return answer({}, 0, is_maxed(queue) and 1 or 0)
+end
+
+local at = {}
+for index, name in ipairs(record_fields) do
+  at[name] = index
+end
+local jobs, ids, tokens_used = {}, {}, 0
+while #jobs < limit do
+  local taken = take_next(base, limit - #jobs)
+  if #taken == 0 then
+    break
+  end
+  for _, id in ipairs(taken) do
+    local record = string.sub(id, 1, 2) ~= "0:" and read_record(base, id)
+    if record then
+      local started = (tonumber(record[at[field.attempts_started]]) or 0) + 1
+      record[at[field.attempts_started]] = tostring(started)
+      record[at[field.processed_on]] = string.format("%.0f", now)
+      redis.call("SET", base .. id .. part.lock, token, "PX", lock_ms)
+      if worker ~= "" then
+        record[at[field.processed_by]] = worker
+        redis.call("HSET", base .. id, field.processed_on, now, field.attempts_started, started,
+          field.processed_by, worker)
+      else
+        redis.call("HSET", base .. id, field.processed_on, now, field.attempts_started, started)
+      end
+      emit(queue, "active", "jobId", id, "prev", "waiting")
+      if not record[at[field.deferred_failure]] then
+        tokens_used = tokens_used + 1
+      end
+      ids[#ids + 1] = id
+      record[#record_fields + 1] = id
+      jobs[#jobs + 1] = record
+    end
+  end
+end
+if #jobs > 0 then
+  call_in_pieces("LPUSH", base .. key.active, ids)
+  if max and tokens_used > 0
+    and redis.call("INCRBY", base .. key.limiter, tokens_used) == tokens_used then
+    redis.call("PEXPIRE", base .. key.limiter, math.floor(math.abs(duration)))
+  end
+  -- The chain of markers: who gets a job wakes one more worker.
+  redis.call("ZADD", base .. key.marker, 0, "0")
+end
+return answer(jobs, 0, 0)

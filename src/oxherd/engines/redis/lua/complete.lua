@@ -1,0 +1,73 @@
+-- Ends jobs well: settles their parents, stores the results, applies retention.
+-- Refuses: missing, lock-lost STATE, pending-children, failed-children.
+-- Emits: the parents' waiting or delayed, completed, drained.
+local base = KEYS[1]
+local clock = ARGV[1]
+local items = cmsgpack.unpack(ARGV[2])
+-- include time
+-- include lock
+-- include finish
+local now = time_of(clock)
+local queue = queue_at(base)
+
+local function complete(item)
+  local id, token, result = item[1], item[2], item[3]
+  local job_key = base .. id
+  local job = redis.call("HMGET", job_key, field.timestamp, field.attempts_made,
+    field.legacy_attempts, field.parent_key, field.further_parents, field.settled,
+    field.continuations)
+  local exists = job[1] or redis.call("EXISTS", job_key) == 1
+  local refusal = refuse_unless_held(queue, id, token, "complete", exists, job[6])
+  if refusal then
+    return refusal
+  end
+  local pending = redis.call("EXISTS", job_key .. part.dependencies,
+    job_key .. part.failed_children)
+  local cut = false
+  if pending > 0 then
+    if redis.call("EXISTS", job_key .. part.dependencies) == 1 then
+      cut = was_continued(job_key, job[7])
+      if not cut then
+        return "pending-children"
+      end
+    end
+    if redis.call("EXISTS", job_key .. part.failed_children) == 1 then
+      return "failed-children"
+    end
+  end
+  if not let_go(queue, id) then
+    return "lock-lost " .. state_of(base, id)
+  end
+  if cut then
+    cut_off_pending(job_key)
+  end
+  if job[4] then
+    settle_completed(job[4], job_key, result, now)
+  end
+  if job[5] then
+    for _, edge in ipairs(edges_of(nil, nil, job[5])) do
+      settle_completed(edge.parent, job_key, result, now)
+    end
+    unlist_further(job_key)
+  end
+  local settled = token .. " complete"
+  if item[4][1] == 0 then
+    note_gone(queue, id, settled)
+    delete_job(base, id, job[5])
+  else
+    redis.call("HSET", job_key, field.returnvalue, result, field.finished_on, now,
+      field.attempts_made, (tonumber(job[2] or job[3]) or 0) + 1, field.settled, settled)
+    redis.call("ZADD", base .. key.completed, now, id)
+    apply_retention(queue, key.completed, item[4], now)
+  end
+  emit(queue, "completed", "jobId", id, "returnvalue", result, "prev", "active")
+  emit_drained(queue)
+  return "ok"
+end
+
+local answers = {}
+for index, item in ipairs(items) do
+  answers[index] = complete(item)
+end
+end_finishing(queue)
+return answers

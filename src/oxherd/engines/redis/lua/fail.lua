@@ -1,0 +1,61 @@
+-- Ends jobs badly, for good: each edge's policy decides what becomes of the parent.
+-- Refuses: missing, lock-lost STATE.
+-- Emits: the parents' waiting or delayed, failed, retries-exhausted, drained.
+local base = KEYS[1]
+local clock = ARGV[1]
+local items = cmsgpack.unpack(ARGV[2])
+-- include time
+-- include lock
+-- include finish
+local now = time_of(clock)
+local queue = queue_at(base)
+
+local function fail(item)
+  local id, token, reason, stacktrace = item[1], item[2], item[3], item[4]
+  local job_key = base .. id
+  local job = redis.call("HMGET", job_key, field.timestamp, field.attempts_made,
+    field.legacy_attempts, field.parent_key, field.parent, field.further_parents, field.settled,
+    field.options, field.deferred_failure)
+  local exists = job[1] or redis.call("EXISTS", job_key) == 1
+  local refusal = refuse_unless_held(queue, id, token, "fail", exists, job[7])
+  if refusal then
+    return refusal
+  end
+  if not let_go(queue, id) then
+    return "lock-lost " .. state_of(base, id)
+  end
+  local edges = edges_of(job[4], job[5], job[6])
+  for _, edge in ipairs(edges) do
+    settle_failed(edge.parent, job_key, edge.policy, reason, now)
+  end
+  if job[6] then
+    unlist_further(job_key)
+  end
+  local attempts = (tonumber(job[2] or job[3]) or 0) + 1
+  local settled = token .. " fail"
+  if item[5][1] == 0 and not is_awaited(job_key, edges) then
+    note_gone(queue, id, settled)
+    delete_job(base, id, job[6])
+  else
+    redis.call("HSET", job_key, field.failed_reason, reason, field.stacktrace, stacktrace,
+      field.finished_on, now, field.attempts_made, attempts, field.settled, settled)
+    if job[9] then
+      redis.call("HDEL", job_key, field.deferred_failure)
+    end
+    redis.call("ZADD", base .. key.failed, now, id)
+    apply_retention(queue, key.failed, item[5], now)
+  end
+  emit(queue, "failed", "jobId", id, "failedReason", reason, "prev", "active")
+  if attempts >= math.max(1, tonumber(option_of(job[8], "attempts")) or 1) then
+    emit(queue, "retries-exhausted", "jobId", id, "attemptsMade", attempts)
+  end
+  emit_drained(queue)
+  return "ok"
+end
+
+local answers = {}
+for index, item in ipairs(items) do
+  answers[index] = fail(item)
+end
+end_finishing(queue)
+return answers

@@ -1,0 +1,48 @@
+-- What the two ends of a job share: drained, cutting off pending children, the last writes.
+-- include lock
+-- include settle_parent
+-- include evict
+local active_left
+
+-- Writes `drained` once the job that just ended was the last that waited or ran.
+local function emit_drained(queue)
+  active_left = active_left and active_left - 1
+    or redis.call("LLEN", queue.base .. key.active)
+  if active_left == 0
+    and redis.call("EXISTS", queue.base .. key.waiting, queue.base .. key.prioritized) == 0 then
+    emit(queue, "drained")
+  end
+end
+
+-- Whether a parent runs because of `continue-parent`: we count such children; another client's
+-- scripts leave only their flag.
+local function was_continued(job_key, continuations)
+  if (tonumber(continuations) or 0) > 0 then
+    return true
+  end
+  for _, child_key in ipairs(redis.call("HKEYS", job_key .. part.ignored_children)) do
+    local found = redis.call("HMGET", child_key, field.parent_key, field.parent)
+    if found[1] == job_key and policy_of(found[2]) == "continue-parent" then
+      return true
+    end
+  end
+  return false
+end
+
+local function cut_off_pending(job_key)
+  for _, child_key in ipairs(redis.call("SMEMBERS", job_key .. part.dependencies)) do
+    unlink(child_key, job_key)
+  end
+  redis.call("DEL", job_key .. part.dependencies)
+end
+
+local function end_finishing(queue)
+  if queue.concurrency then
+    -- A slot is free: say so, since a full queue woke nobody.
+    queue.has_ready = redis.call("EXISTS", queue.base .. key.waiting,
+      queue.base .. key.prioritized) > 0
+  end
+  clear_stalled()
+  write_gone()
+  wake_queues()
+end

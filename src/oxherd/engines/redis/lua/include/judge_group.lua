@@ -1,0 +1,115 @@
+-- Reads all that a group of new jobs meets, before anything is written. Each job gets a verdict:
+-- "new", "existing" (a given id that is there) or "skipped" (only below an existing one).
+-- include parents
+-- include state
+-- include ancestry
+-- include repeated
+
+local members
+
+local function look_up(group, nonce, again)
+  members = {}
+  for _, job in ipairs(group) do
+    job.key = job.base .. job.id
+    members[job.key] = job
+    local found = redis.call("HMGET", job.key, field.name, field.timestamp, field.nonce)
+    job.exists = found[1] or redis.call("EXISTS", job.key) == 1
+    job.stored_timestamp = found[2]
+    if job.exists then
+      job.mine = not job.given or found[3] == nonce
+    else
+      job.mine = again and not job.given and is_gone(job)
+    end
+    group.repeated = group.repeated or job.mine
+  end
+end
+
+-- After a lost answer the whole group is there: what this call did not write was there before.
+local function judge_repeated(group)
+  for _, job in ipairs(group) do
+    job.verdict = job.mine and "new" or "existing"
+  end
+end
+
+-- The edges that will be made: those to new parents, and to live ones outside the group.
+local function judge_edges(job)
+  local kept, has_inner, live = {}, false, false
+  for _, edge in ipairs(job.parents or {}) do
+    local parent = members[edge[1]]
+    if parent and not parent.verdict then
+      -- Itself, or one that it is above.
+      return "own-ancestor " .. job.key
+    end
+    has_inner = has_inner or parent ~= nil
+    if not parent or parent.verdict == "new" then
+      kept[#kept + 1] = edge
+      live = true
+    end
+  end
+  if has_inner and not live then
+    job.verdict = "skipped"
+    return nil
+  end
+  job.verdict = job.exists and "existing" or "new"
+  job.edges = kept
+  return nil
+end
+
+local function drop_known_edges(job)
+  local known, fresh = {}, {}
+  for _, edge in ipairs(stored_edges(job.key)) do
+    known[edge.parent] = true
+  end
+  for _, edge in ipairs(job.edges) do
+    if not known[edge[1]] then
+      fresh[#fresh + 1] = edge
+    end
+  end
+  job.edges = fresh
+end
+
+local function refuse_outer_parents(job)
+  for _, edge in ipairs(job.edges) do
+    if not members[edge[1]] then
+      if redis.call("EXISTS", edge[1]) == 0 then
+        return "parent-missing " .. edge[1]
+      end
+      local parent_base, parent_id = split_key(edge[1])
+      for _, name in ipairs({ key.completed, key.failed }) do
+        if redis.call("ZSCORE", parent_base .. name, parent_id) then
+          return "parent-finished " .. edge[1] .. " " .. name
+        end
+      end
+    end
+  end
+  return nil
+end
+
+-- The refusal of the whole group, or nil.
+local function judge_group(group, nonce, again)
+  look_up(group, nonce, again)
+  if group.repeated then
+    judge_repeated(group)
+    return nil
+  end
+  for _, job in ipairs(group) do
+    local refusal = judge_edges(job)
+    if refusal then
+      return refusal
+    end
+    if job.verdict ~= "skipped" then
+      if job.verdict == "existing" then
+        group.has_existing = true
+        drop_known_edges(job)
+      end
+      refusal = refuse_outer_parents(job)
+      if refusal then
+        return refusal
+      end
+      if job.verdict == "existing" and is_own_ancestor(job, members) then
+        return "own-ancestor " .. job.key
+      end
+    end
+  end
+  return nil
+end

@@ -1,0 +1,45 @@
+-- The names of keys; keys.py is the same list. A job's key is its queue's base and its id.
+local key = {
+  active = "active",
+  completed = "completed",
+  counter = "id",
+  deduplication = "de:",
+  delayed = "delayed",
+  events = "events",
+  failed = "failed",
+  legacy_paused = "paused",
+  limiter = "limiter",
+  marker = "marker",
+  meta = "meta",
+  next_deduplicated = "dn:",
+  prioritized = "prioritized",
+  priority_counter = "pc",
+  scheduler = "repeat:",
+  schedulers = "repeat",
+  stalled = "stalled",
+  stalled_check = "stalled-check",
+  waiting = "wait",
+  waiting_children = "waiting-children",
+  answered_call = "ox:call-",
+  gone = "ox:gone",
+  several_parents = "ox:parents",
+  shared_children = "ox:shared",
+}
+local part = {
+  dependencies = ":dependencies",
+  failed_children = ":unsuccessful",
+  ignored_children = ":failed",
+  lock = ":lock",
+  logs = ":logs",
+  processed = ":processed",
+}
+
+-- The base of the queue of a full job key.
+local function base_of(job_key)
+  return string.match(job_key, "^(.*:)[^:]*$")
+end
+
+-- The base (with its colon) and the id of a full job key.
+local function split_key(job_key)
+  return string.match(job_key, "^(.*:)([^:]*)$")
+end

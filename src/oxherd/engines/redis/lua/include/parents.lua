@@ -1,0 +1,107 @@
+-- The edges from a job up to its parents.
+-- include keys
+-- include fields
+local function policy_of(parent_json)
+  local fine, decoded = pcall(cjson.decode, parent_json or "")
+  if fine and type(decoded) == "table" then
+    for flag, policy in pairs(policy_flag) do
+      if decoded[flag] == true then
+        return policy
+      end
+    end
+  end
+  return "block"
+end
+
+local function decode_further(further)
+  local fine, decoded = pcall(cjson.decode, further)
+  return fine and type(decoded) == "table" and decoded or {}
+end
+
+-- {parent = key, policy = text} for each edge; the first is the one that every client sees.
+local function edges_of(parent_key, parent_json, further)
+  local edges = {}
+  if parent_key then
+    edges[1] = { parent = parent_key, policy = policy_of(parent_json) }
+  end
+  if further then
+    for _, edge in ipairs(decode_further(further)) do
+      edges[#edges + 1] = { parent = edge.queueKey .. ":" .. edge.id, policy = edge.policy }
+    end
+  end
+  return edges
+end
+
+local function stored_edges(job_key)
+  local found = redis.call("HMGET", job_key, field.parent_key, field.parent,
+    field.further_parents)
+  return edges_of(found[1], found[2], found[3])
+end
+
+local function parent_flags(policy)
+  for flag, name in pairs(policy_flag) do
+    if name == policy then
+      return ',"' .. flag .. '":true'
+    end
+  end
+  return ""
+end
+
+-- A job with several parents is listed in its own queue, with the parents after the first, and
+-- in their queues: any worker of ours there settles what another client's worker leaves.
+local function list_further(job_key, further)
+  local base, id = split_key(job_key)
+  redis.call("HSET", base .. key.several_parents, id, further)
+  for _, edge in ipairs(edges_of(nil, nil, further)) do
+    redis.call("SADD", base_of(edge.parent) .. key.shared_children, job_key)
+  end
+end
+
+local function unlist_further(job_key)
+  local base, id = split_key(job_key)
+  local further = redis.call("HGET", base .. key.several_parents, id)
+  if further then
+    redis.call("HDEL", base .. key.several_parents, id)
+    for _, edge in ipairs(edges_of(nil, nil, further)) do
+      redis.call("SREM", base_of(edge.parent) .. key.shared_children, job_key)
+    end
+  end
+  return further
+end
+
+-- Removes one edge from a job's own record; the first of the further parents moves up.
+local function unlink(job_key, parent_key)
+  local found = redis.call("HMGET", job_key, field.parent_key, field.further_parents)
+  local further = found[2] and decode_further(found[2]) or {}
+  if found[1] == parent_key then
+    local next_edge = table.remove(further, 1)
+    if next_edge then
+      local parent = '{"id":' .. cjson.encode(next_edge.id) .. ',"queueKey":'
+        .. cjson.encode(next_edge.queueKey) .. parent_flags(next_edge.policy) .. "}"
+      redis.call("HSET", job_key, field.parent_key, next_edge.queueKey .. ":" .. next_edge.id,
+        field.parent, parent)
+    else
+      redis.call("HDEL", job_key, field.parent_key, field.parent)
+    end
+  else
+    for index, edge in ipairs(further) do
+      if edge.queueKey .. ":" .. edge.id == parent_key then
+        table.remove(further, index)
+        break
+      end
+    end
+  end
+  if not found[2] then
+    return
+  end
+  local was_listed = unlist_further(job_key)
+  if #further > 0 then
+    local text = cjson.encode(further)
+    redis.call("HSET", job_key, field.further_parents, text)
+    if was_listed then
+      list_further(job_key, text)
+    end
+  else
+    redis.call("HDEL", job_key, field.further_parents)
+  end
+end

@@ -1,0 +1,61 @@
+-- A queue's settings, read once a script; and what a script owes it at the end (`finish`).
+-- include keys
+-- include fields
+local default_event_cap = 10000
+local queues = {}
+local queues_in_order = {}
+
+local function queue_at(base)
+  local queue = queues[base]
+  if not queue then
+    local found = redis.call("HMGET", base .. key.meta, setting.paused, setting.concurrency,
+      setting.event_cap, setting.version)
+    queue = {
+      base = base,
+      paused = found[1],
+      concurrency = tonumber(found[2]),
+      event_cap = tonumber(found[3]) or default_event_cap,
+      has_event_cap = found[3],
+      has_version = found[4],
+    }
+    queues[base] = queue
+    queues_in_order[#queues_in_order + 1] = queue
+  end
+  return queue
+end
+
+-- A queue's settings always say this, so that it can be found by them.
+local function note_event_cap(queue)
+  if not queue.has_event_cap then
+    redis.call("HSET", queue.base .. key.meta, setting.event_cap, queue.event_cap)
+    queue.has_event_cap = true
+  end
+end
+
+-- Whether the queue has all the active jobs that it may have.
+local function is_maxed(queue)
+  return queue.concurrency and redis.call("LLEN", queue.base .. key.active) >= queue.concurrency
+end
+
+-- Calls a command with many arguments, in pieces that the stack can hold.
+local function call_in_pieces(command, name, values, size)
+  size = size or 1000
+  for first = 1, #values, size do
+    redis.call(command, name, unpack(values, first, math.min(first + size - 1, #values)))
+  end
+end
+
+-- Writes the markers that waiting workers hear, after all else is in place.
+local function wake_queues()
+  for _, queue in ipairs(queues_in_order) do
+    if queue.has_ready and not queue.paused and not is_maxed(queue) then
+      redis.call("ZADD", queue.base .. key.marker, 0, "0")
+    end
+    if queue.has_delayed then
+      local first = redis.call("ZRANGE", queue.base .. key.delayed, 0, 0, "WITHSCORES")
+      if first[2] then
+        redis.call("ZADD", queue.base .. key.marker, tonumber(first[2]) / 4096, "1")
+      end
+    end
+  end
+end

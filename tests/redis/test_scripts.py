@@ -1,0 +1,95 @@
+"""Every script fits its signature, knows the same names as Python, and is taken by the server."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oxherd.engines.redis import keys, wire
+from oxherd.engines.redis.scripts import SCRIPTS, SIGNATURES, BadScript, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LUA = files("oxherd.engines.redis").joinpath("lua")
+ASSIGNMENT = re.compile(r'^\s+\[?"?(\w+)"?\]? = "([^"]+)",$', re.MULTILINE)
+
+
+def table(include: str, name: str) -> dict[str, str]:
+    """A table of constants in an include."""
+    text = LUA.joinpath("include", f"{include}.lua").read_text()
+    body = re.search(rf"local {name} = {{\n(.*?)\n}}", text, re.DOTALL)
+    assert body is not None
+    return dict(ASSIGNMENT.findall(f"\n{body[1]}\n"))
+
+
+def test_both_languages_know_the_same_keys() -> None:
+    assert table("keys", "key") == dict(keys.QUEUE_KEYS)
+    assert table("keys", "part") == dict(keys.JOB_PARTS)
+
+
+def test_both_languages_know_the_same_fields() -> None:
+    assert table("fields", "field") == dict(wire.FIELDS)
+    assert table("fields", "setting") == dict(wire.SETTINGS)
+    assert table("fields", "policy_flag") == {
+        flag: policy.value for flag, policy in wire.POLICY_FLAGS.items()
+    }
+    text = LUA.joinpath("include", "fields.lua").read_text()
+    listed = re.search(r"local record_fields = {\n(.*?)\n}", text, re.DOTALL)
+    assert listed is not None
+    assert tuple(re.findall(r'"(\w+)"', listed[1])) == wire.RECORD_FIELDS
+
+
+def test_every_file_is_a_script_with_a_signature() -> None:
+    found = {path.name for path in LUA.iterdir() if path.name.endswith(".lua")}
+    assert found == {f"{name}.lua" for name in SIGNATURES}
+
+
+def test_every_include_is_included() -> None:
+    found = {path.name for path in LUA.joinpath("include").iterdir()}
+    text = "".join(
+        path.read_text()
+        for folder in (LUA, LUA.joinpath("include"))
+        for path in folder.iterdir()
+        if path.name.endswith(".lua")
+    )
+    assert found == {f"{name}.lua" for name in re.findall(r"-- include (\w+)", text)}
+
+
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_a_script_begins_with_three_lines_of_comment(name: str) -> None:
+    lines = LUA.joinpath(f"{name}.lua").read_text().splitlines()
+    assert [line[:3] for line in lines[:4]] == ["-- ", "-- ", "-- ", "loc"]
+    assert "Emits:" in lines[1] + lines[2]
+
+
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_the_server_takes_a_script_under_its_digest(name: str, client: Any) -> None:
+    script = SCRIPTS[name]
+    assert client.script_load(script.source.decode()) == script.digest.decode()
+
+
+def write(root: Path, text: str) -> None:
+    (root / "include").mkdir()
+    (root / "pause.lua").write_text("-- a\n-- b\n-- c\n" + text)
+
+
+def test_a_header_that_differs_from_its_signature_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "local base = KEYS[1]\nlocal once = ARGV[1]\n")
+    with pytest.raises(BadScript, match="header"):
+        load("pause", tmp_path)
+
+
+def test_a_body_that_names_keys_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "local base = KEYS[1]\nlocal nonce = ARGV[1]\nreturn KEYS[1]\n")
+    with pytest.raises(BadScript, match="KEYS"):
+        load("pause", tmp_path)
+
+
+def test_a_missing_include_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "local base = KEYS[1]\nlocal nonce = ARGV[1]\n-- include nothing\n")
+    with pytest.raises(BadScript, match="nothing"):
+        load("pause", tmp_path)
