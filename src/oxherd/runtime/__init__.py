@@ -1,0 +1,1 @@
+"""The asynchronous objects that a user holds, and the loops behind them."""

@@ -1,0 +1,318 @@
+"""The loop between a worker and its store: one round trip settles what ended and claims more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from oxherd.domain.errors import (
+    HasFailedChildren,
+    HasPendingChildren,
+    JobNotFound,
+    OxherdError,
+    StoreFull,
+    StoreUnavailable,
+)
+from oxherd.domain.outcome import (
+    AwaitingChildren,
+    Completion,
+    Failure,
+    Held,
+    Outcome,
+    Postponement,
+    Released,
+    Retrial,
+    failed,
+    raised,
+)
+from oxherd.runtime.clock import monotonic
+from oxherd.runtime.ids import TokenSource
+from oxherd.runtime.job import Job
+from oxherd.runtime.runner import Run
+from oxherd.runtime.worker_options import milliseconds
+
+if TYPE_CHECKING:
+    from oxherd.runtime.worker_options import WorkerOptions
+    from oxherd.store import Claimed, FailPoint, Store, Wakeup
+
+_log: Final = logging.getLogger("oxherd.pump")
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
+
+Settled = Callable[[Run, Outcome], None]
+
+
+class Pump:
+    """Keeps a worker's slots full, with one round trip at a time.
+
+    Each trip carries every outcome that gathered since the last one, and asks for as many jobs as
+    there are free slots. Outcomes are kept, and sent again, until the store has answered.
+
+    Args:
+        store: where the jobs are.
+        queue: the queue to take them from.
+        options: the worker's.
+        start: called with each claimed job; it runs the job and hands the outcome to `settle`.
+        on_settled: called when the store has taken an outcome.
+        on_freed: called when a job takes up no slot any more, settled or lost.
+        on_error: called with what went wrong.
+        on_idle: called when the last claim found nothing and nothing runs.
+        failpoint: for tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: str,
+        options: WorkerOptions,
+        *,
+        start: Callable[[Run], None],
+        on_settled: Settled,
+        on_freed: Callable[[Run], None],
+        on_error: Callable[[BaseException], None],
+        on_idle: Callable[[], None],
+        failpoint: FailPoint,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._options = options
+        self._start = start
+        self._on_settled = on_settled
+        self._on_freed = on_freed
+        self._on_error = on_error
+        self._on_idle = on_idle
+        self._failpoint = failpoint
+        self._tokens = TokenSource()
+        self._wakeup: Wakeup = store.wakeup(queue, options.name)
+        self._outcomes: list[tuple[Run, Outcome | None]] = []
+        self._running = 0
+        self._hungry = True
+        self._pause = 0.0
+        self._look_again = 0.0
+        self._rules = options.rules
+        self._drain_ms = milliseconds(options.drain_delay)
+        self._claiming = True
+        self._news = asyncio.Event()
+        self._ear: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> int:
+        """How many jobs are claimed and not settled."""
+        return self._running
+
+    def settle(self, run: Run, outcome: Outcome | None) -> None:
+        """Hand over what became of a job; None when it is lost and only frees its slot."""
+        self._outcomes.append((run, outcome))
+        self._news.set()
+
+    def stop_claiming(self) -> None:
+        """Claim no more; the loop ends when everything that runs is settled."""
+        self._claiming = False
+        self._news.set()
+
+    def resume_claiming(self) -> None:
+        """Claim again after `stop_claiming`."""
+        self._claiming = True
+        self._hungry = True
+        self._news.set()
+
+    async def pump(self, *, until_stopped: Callable[[], bool]) -> None:
+        """Go round until `until_stopped()` and everything is settled."""
+        try:
+            while True:
+                if not self._running and not self._outcomes and until_stopped():
+                    return
+                await self._round()
+        finally:
+            await self._stop_listening()
+            await self._wakeup.aclose()
+
+    async def _round(self) -> None:
+        self._news.clear()
+        free = self._options.concurrency - self._running + len(self._outcomes)
+        asking = self._claiming and free > 0 and (self._hungry or bool(self._outcomes))
+        if not self._outcomes and not asking:
+            await self._listen(free=free if self._claiming else 0)
+            return
+        try:
+            await self._trip(free if asking else 0)
+            self._pause = 0.0
+        except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
+            self._on_error(error)
+            if not isinstance(error, (StoreUnavailable, StoreFull)):
+                _log.exception("a round trip for queue %r failed", self._queue)
+            self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
+            await asyncio.sleep(self._pause)
+
+    async def _trip(self, limit: int) -> None:
+        """Settle and claim: the verbs are submitted in one tick, the engine groups them."""
+        gathered, self._outcomes = self._outcomes, []
+        calls = self._settling(gathered)
+        tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(call) for _, call in calls]
+        token = self._tokens.new_token()
+        claim: asyncio.Task[Claimed] | None = None
+        if limit:
+            claim = asyncio.ensure_future(
+                self._store.claim(
+                    self._queue,
+                    limit,
+                    token=token,
+                    lock_ms=self._options.lock_ms,
+                    worker=self._options.name,
+                )
+            )
+        self._failpoint("pump.before_answer")
+        await _all_done([*tasks, claim] if claim is not None else tasks)
+        self._failpoint("pump.after_answer")
+        problem: BaseException | None = None
+        for (items, _), task in zip(calls, tasks, strict=True):
+            error = task.exception()
+            if error is None:
+                self._answered(items, task.result())
+            else:
+                problem = error
+                # Kept: what was sent may have happened, and sending it again is harmless.
+                self._outcomes[:0] = items
+        for run, outcome in gathered:
+            if outcome is None:
+                self._free(run)
+        if claim is not None:
+            error = claim.exception()
+            if error is None:
+                self._claimed(claim.result(), token, limit)
+            else:
+                problem = error
+                self._hungry = True
+        if problem is not None:
+            raise problem
+
+    def _settling(
+        self, gathered: Sequence[tuple[Run, Outcome | None]]
+    ) -> list[tuple[list[tuple[Run, Outcome | None]], Coroutine[Any, Any, list[Any]]]]:
+        """One call for each kind of outcome that there is."""
+        kinds: dict[type, list[tuple[Run, Outcome | None]]] = {}
+        for pair in gathered:
+            if pair[1] is not None:
+                kinds.setdefault(type(pair[1]), []).append(pair)
+        return [
+            (pairs, self._verb(kind, [outcome for _, outcome in pairs]))
+            for kind, pairs in kinds.items()
+        ]
+
+    def _verb(self, kind: type, items: list[Any]) -> Coroutine[Any, Any, list[Any]]:
+        store, queue = self._store, self._queue
+        if kind is Completion:
+            return store.complete(queue, items)
+        if kind is Failure:
+            return store.fail(queue, items)
+        if kind is Retrial:
+            return store.retry(queue, items)
+        if kind is Postponement:
+            return store.postpone(queue, items)
+        if kind is AwaitingChildren:
+            return store.await_children(queue, [Held(item.id, item.token) for item in items])
+        assert kind is Released
+        return store.release(queue, [Held(item.id, item.token) for item in items])
+
+    def _answered(
+        self, items: Sequence[tuple[Run, Outcome | None]], answers: Sequence[Any]
+    ) -> None:
+        for (run, outcome), answer in zip(items, answers, strict=True):
+            if outcome is None:
+                continue
+            again = self._judge(run, outcome, answer)
+            if again is not None:
+                self._outcomes.append((run, again))
+                continue
+            self._free(run)
+
+    def _judge(self, run: Run, outcome: Outcome, answer: object) -> Outcome | None:
+        """What to send next for an answered outcome, or None when the job is settled."""
+        if answer is False:
+            # Nothing to wait for: the job runs again at once.
+            return Released(outcome.id, outcome.token)
+        if isinstance(answer, HasPendingChildren):
+            return raised(run.record, run.token, answer, self._rules, 0.0)
+        if isinstance(answer, HasFailedChildren):
+            return failed(run.record, run.token, answer, self._rules)
+        if isinstance(answer, JobNotFound) and self._pause:
+            # Sent again after a lost answer: it was done, and retention removed the job.
+            answer = None
+        if isinstance(answer, OxherdError):
+            self._on_error(answer)
+        else:
+            self._on_settled(run, outcome)
+        return None
+
+    def _free(self, run: Run) -> None:
+        self._running -= 1
+        self._on_freed(run)
+
+    def _claimed(self, claimed: Claimed, token: str, limit: int) -> None:
+        for record in claimed.jobs:
+            self._running += 1
+            self._start(Run(record, token, Job(record, self._store, token)))
+        self._hungry = len(claimed.jobs) >= limit
+        if claimed.jobs:
+            self._look_again = 0.0
+            return
+        wait_ms = self._drain_ms if claimed.due_in_ms is None else max(0, claimed.due_in_ms)
+        wait_ms = claimed.retry_after_ms or min(wait_ms, self._drain_ms)
+        self._look_again = monotonic() + wait_ms / 1000
+        if not self._running and not claimed.paused:
+            self._on_idle()
+
+    async def _listen(self, *, free: int) -> None:
+        """Wait for an outcome, or with free slots for a sign that there may be jobs."""
+        waiting: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._news.wait())]
+        if free > 0 and self._ear is None:
+            self._ear = asyncio.ensure_future(self._wakeup.wait(self._drain_ms))
+        if self._ear is not None:
+            waiting.append(self._ear)
+        timeout = max(0.0, self._look_again - monotonic()) if free > 0 else None
+        try:
+            done, _ = await asyncio.wait(
+                waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waiting[0].cancel()
+        self._hungry = self._hungry or (free > 0 and waiting[0] not in done)
+        if self._ear is not None and self._ear in done:
+            ear, self._ear = self._ear, None
+            error = ear.exception()
+            if error is not None:
+                self._on_error(error)
+                await asyncio.sleep(_FIRST_PAUSE)
+            elif free <= 0:
+                await self._pass_on()
+
+    async def _pass_on(self) -> None:
+        """A wake-up heard with full hands is another worker's."""
+        try:
+            await self._store.claim(
+                self._queue, 0, token=self._tokens.new_token(), lock_ms=self._options.lock_ms
+            )
+        except OxherdError as error:
+            self._on_error(error)
+
+    async def _stop_listening(self) -> None:
+        if self._ear is not None:
+            self._ear.cancel()
+            with suppress(asyncio.CancelledError, OxherdError):
+                await self._ear
+            self._ear = None
+
+
+async def _all_done(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for tasks, and take them along when cancelled."""
+    try:
+        if tasks:
+            await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        raise

@@ -1,0 +1,51 @@
+"""The housekeeping that every worker shares in: taking back lost jobs, waking due ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from oxherd.domain.errors import StoreUnavailable
+from oxherd.runtime.worker_options import milliseconds
+
+if TYPE_CHECKING:
+    from oxherd.runtime.worker_options import WorkerOptions
+    from oxherd.store import Work
+
+_log: Final = logging.getLogger("oxherd.upkeep")
+
+
+async def keep_up(
+    store: Work,
+    queue: str,
+    options: WorkerOptions,
+    *,
+    on_stalled: Callable[[str], None],
+    on_error: Callable[[BaseException], None],
+) -> None:
+    """Rescue stalled jobs and promote due ones at once, then every `stalled_interval`, for ever.
+
+    Args:
+        store: where the jobs are.
+        queue: the queue.
+        options: the worker's.
+        on_stalled: called with the id of each job that was taken back.
+        on_error: called with what went wrong; the next round comes anyway.
+    """
+    interval_ms = milliseconds(options.stalled_interval)
+    while True:
+        try:
+            rescued = await store.rescue(
+                queue, max_stalled_count=options.max_stalled_count, interval_ms=interval_ms
+            )
+            for job_id in rescued:
+                _log.warning("job %r of queue %r stalled and was taken back", job_id, queue)
+                on_stalled(job_id)
+            await store.promote_due(queue)
+        except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
+            on_error(error)
+            if not isinstance(error, StoreUnavailable):
+                _log.exception("upkeep of queue %r failed", queue)
+        await asyncio.sleep(interval_ms / 1000)

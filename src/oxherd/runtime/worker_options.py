@@ -1,0 +1,121 @@
+"""WorkerOptions: what a worker's owner decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from oxherd.domain.errors import InvalidOption
+from oxherd.domain.keep import Keep
+from oxherd.domain.names import nearest
+from oxherd.domain.options import JobOptions
+from oxherd.domain.outcome import Rules
+from oxherd.domain.record import JobRecord
+
+RunIn = Literal["auto", "loop", "thread", "process"]
+BackoffFunction = Callable[[int, BaseException, JobRecord], "float | None"]
+_RUN_IN = ("auto", "loop", "thread", "process")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works. Durations are seconds or `timedelta`.
+
+    Args:
+        concurrency: how many jobs run at once.
+        run_in: where the processor runs: on the event loop, in a thread, in a process of its
+            own; `auto` is the loop for `async def` and a thread for `def`.
+        name: the worker's name, stored with the jobs it runs.
+        lock_duration: how long a job stays this worker's without a renewal.
+        lock_renew_time: how long between renewals; half of `lock_duration` unless given.
+        stalled_interval: how long between looks for jobs of dead workers.
+        max_stalled_count: how many times a job may be taken back before it is failed.
+        drain_delay: how long to wait for a wake-up before asking again.
+        timeout: how long one attempt may take, where the job does not say.
+        remove_on_complete: how long completed jobs stay, where the job does not say.
+        remove_on_fail: how long failed jobs stay, where the job does not say.
+        grace: how long closing waits for running jobs before it cancels and gives them back.
+        backoffs: functions by name, for jobs with `Backoff(name, custom=True)`: they get the
+            attempt (from 1), the error and the job's record, and answer seconds, or None to give
+            up.
+        autorun: start at construction when a loop is running.
+
+    Raises:
+        InvalidOption: a value is impossible.
+    """
+
+    concurrency: int = 1
+    run_in: RunIn = "auto"
+    name: str | None = None
+    lock_duration: float | timedelta = 30
+    lock_renew_time: float | timedelta | None = None
+    stalled_interval: float | timedelta = 30
+    max_stalled_count: int = 5
+    drain_delay: float | timedelta = 5
+    timeout: float | timedelta | None = None
+    remove_on_complete: Keep | bool | int | None = None
+    remove_on_fail: Keep | bool | int | None = None
+    grace: float | timedelta = 25
+    backoffs: Mapping[str, BackoffFunction] = field(default_factory=dict[str, BackoffFunction])
+    autorun: bool = True
+    limiter: None = None
+    metrics: None = None
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "max_stalled_count"):
+            value = getattr(self, name)
+            low = 1 if name == "concurrency" else 0
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise InvalidOption(f"option {name!r} must be {low} or more, not {value!r}")
+        if self.run_in not in _RUN_IN:
+            raise InvalidOption(f"unknown run_in {self.run_in!r}{nearest(self.run_in, _RUN_IN)}")
+        for name in ("limiter", "metrics"):
+            if getattr(self, name) is not None:
+                raise InvalidOption(f"option {name!r} does not work yet in this version")
+        for name in ("lock_duration", "stalled_interval", "drain_delay"):
+            if not milliseconds(getattr(self, name)):
+                raise InvalidOption(f"option {name!r} must be more than 0 seconds")
+        for value in (self.lock_renew_time, self.timeout, self.grace):
+            if value is not None:
+                milliseconds(value)
+        _ = self.rules
+
+    @property
+    def lock_ms(self) -> int:
+        """`lock_duration` in milliseconds."""
+        return milliseconds(self.lock_duration)
+
+    @property
+    def renew_ms(self) -> int:
+        """`lock_renew_time` in milliseconds."""
+        if self.lock_renew_time is None:
+            return max(1, self.lock_ms // 2)
+        return max(1, milliseconds(self.lock_renew_time))
+
+    @property
+    def rules(self) -> Rules:
+        """What the domain needs to know to decide about endings."""
+        kept = JobOptions(
+            remove_on_complete=self.remove_on_complete, remove_on_fail=self.remove_on_fail
+        )
+        rules = Rules(backoffs=self.backoffs)
+        return Rules(
+            keep_completed=kept.remove_on_complete
+            if isinstance(kept.remove_on_complete, Keep)
+            else rules.keep_completed,
+            keep_failed=kept.remove_on_fail
+            if isinstance(kept.remove_on_fail, Keep)
+            else rules.keep_failed,
+            backoffs=self.backoffs,
+        )
+
+
+def milliseconds(duration: float | timedelta) -> int:
+    """A duration in milliseconds.
+
+    Raises:
+        InvalidOption: it is negative, not finite or not a duration.
+    """
+    return JobOptions(delay=duration).delay_ms
