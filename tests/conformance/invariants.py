@@ -1,0 +1,175 @@
+"""What holds for every state that a store may be left in, whatever was done to it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from oxherd.domain.events import JobEvent
+from oxherd.domain.lifecycle import FINISHED, TRANSITIONS, EventKind, State, Transition
+from oxherd.domain.record import ChildStatus, JobKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tests.conformance.dump import Dump, JobDump
+
+_AT_ANY_TIME = frozenset({EventKind.PROGRESS, EventKind.DUPLICATED})
+
+
+def check_all(
+    state: Dump,
+    truth: Mapping[tuple[str, str], Sequence[State]],
+    acknowledged: Iterable[tuple[str, str]],
+    *,
+    trimmed: bool = False,
+) -> None:
+    """Assert what must hold between any two calls.
+
+    `truth` is where the engine's own rows or keys have each job; `acknowledged` are the jobs
+    whose add was answered.
+    """
+    jobs = {
+        (queue, job_id): job for queue, part in state.items() for job_id, job in part.jobs.items()
+    }
+    _one_place_each(jobs, truth)
+    _counts_are_true(state)
+    _locks_belong_to_active_jobs(jobs)
+    _parents_wait_for_something(jobs)
+    _outcomes_are_recorded_once(jobs)
+    _attempts_add_up(jobs)
+    if not trimmed:
+        stories = _stories(state)
+        _stories_are_legal(jobs, stories)
+        _nothing_acknowledged_is_lost(jobs, stories, acknowledged)
+
+
+def _one_place_each(
+    jobs: Mapping[tuple[str, str], JobDump], truth: Mapping[tuple[str, str], Sequence[State]]
+) -> None:
+    listed = {key: [job.state] for key, job in jobs.items()}
+    assert listed == {key: list(states) for key, states in truth.items()}
+
+
+def _counts_are_true(state: Dump) -> None:
+    for name, queue in state.items():
+        counted = Counter(job.state for job in queue.jobs.values())
+        assert dict(queue.counts) == {each: counted[each] for each in State}, name
+
+
+def _locks_belong_to_active_jobs(jobs: Mapping[tuple[str, str], JobDump]) -> None:
+    stray = {key for key, job in jobs.items() if job.lock and job.state is not State.ACTIVE}
+    assert not stray
+
+
+def _parents_wait_for_something(jobs: Mapping[tuple[str, str], JobDump]) -> None:
+    for key, job in jobs.items():
+        pending = [link for link in job.children if link.status is ChildStatus.PENDING]
+        for link in pending:
+            child = JobKey.parse(link.key)
+            found = jobs.get((child.queue, child.id))
+            assert found is not None, f"{key} waits for {link.key}, which does not exist"
+            assert found.state is not State.COMPLETED, f"{key} waits for {link.key}: it is done"
+        if job.state is State.WAITING_CHILDREN:
+            assert pending, f"{key} waits for nothing"
+
+
+def _outcomes_are_recorded_once(jobs: Mapping[tuple[str, str], JobDump]) -> None:
+    for key, job in jobs.items():
+        keys = [link.key for link in job.children]
+        assert len(keys) == len(set(keys)), f"{key} has a child twice"
+        for link in job.children:
+            assert (link.value is not None) == (link.status is ChildStatus.PROCESSED), (key, link)
+            assert (link.failure is not None) == (link.status is ChildStatus.IGNORED), (key, link)
+
+
+def _attempts_add_up(jobs: Mapping[tuple[str, str], JobDump]) -> None:
+    for key, job in jobs.items():
+        record = job.record
+        if record.unreadable is not None:
+            continue
+        assert record.attempts_made <= record.attempts_started, key
+        assert (record.finished_on is not None) == (job.state in FINISHED), key
+        assert (record.returnvalue is not None) == (job.state is State.COMPLETED), key
+        if job.state is State.ACTIVE:
+            assert record.processed_on is not None, key
+
+
+def _stories(state: Dump) -> dict[tuple[str, str], list[EventKind]]:
+    stories: defaultdict[tuple[str, str], list[EventKind]] = defaultdict(list)
+    for name, queue in state.items():
+        for event in queue.events:
+            if isinstance(event, JobEvent):
+                assert event.kind is not None
+                stories[name, event.job_id].append(event.kind)
+    return stories
+
+
+def _stories_are_legal(
+    jobs: Mapping[tuple[str, str], JobDump], stories: Mapping[tuple[str, str], list[EventKind]]
+) -> None:
+    for key, story in stories.items():
+        job = jobs.get(key)
+        ends = _ends_of(story)
+        end = job.state if job else None
+        told = [kind.value for kind in story]
+        assert end in ends, f"{key} is {end}, but its events {told} lead to {ends}"
+    assert jobs.keys() <= stories.keys(), "a job without an event"
+
+
+def _ends_of(story: Sequence[EventKind]) -> set[State | None]:
+    """Every state to which the table lets these events lead."""
+    reached: set[tuple[int, State | None]] = set()
+    todo: list[tuple[int, State | None]] = [(0, None)]
+    while todo:
+        spot = todo.pop()
+        if spot in reached:
+            continue
+        reached.add(spot)
+        at, state = spot
+        if at < len(story) and _is_aside(story[at], state):
+            todo.append((at + 1, state))
+        for move in TRANSITIONS.values():
+            if state not in move.sources:
+                continue
+            for target, events in move.targets.items():
+                if tuple(story[at : at + len(events)]) == events:
+                    todo.append((at + len(events), target))
+    return {state for at, state in reached if at == len(story)}
+
+
+def _is_aside(kind: EventKind, state: State | None) -> bool:
+    if kind is EventKind.RETRIES_EXHAUSTED:
+        return state is State.FAILED
+    return kind in _AT_ANY_TIME and state is not None
+
+
+def _nothing_acknowledged_is_lost(
+    jobs: Mapping[tuple[str, str], JobDump],
+    stories: Mapping[tuple[str, str], list[EventKind]],
+    acknowledged: Iterable[tuple[str, str]],
+) -> None:
+    for key in acknowledged:
+        story = stories.get(key, [])
+        # Only a removal and retention end a job; both leave their mark in its events.
+        gone = None in _ends_of(story) and EventKind.ADDED in story
+        assert key in jobs or gone, f"{key} was acknowledged and is lost"
+
+
+def legal_step(
+    before: State | None, after: State | None, transitions: Iterable[Transition]
+) -> bool:
+    """Whether moves of these transitions, one or several, lead from `before` to `after`."""
+    moves = [TRANSITIONS[transition] for transition in transitions]
+    seen: set[State | None] = set()
+    todo = [before]
+    while todo:
+        state = todo.pop()
+        if state == after:
+            return True
+        if state not in seen:
+            seen.add(state)
+            todo.extend(
+                target for move in moves if state in move.sources for target in move.targets
+            )
+    return False
