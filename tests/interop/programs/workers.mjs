@@ -1,0 +1,48 @@
+// Runs BullMQ workers. What a job does is written in its data: see tests/interop/processing.py,
+// which does the same.
+import { UnrecoverableError, Worker } from "bullmq";
+import { serve, tell } from "./lines.mjs";
+
+const connection = JSON.parse(process.argv[2]);
+const workers = new Map();
+let next = 0;
+
+const idOf = (key) => key.slice(key.lastIndexOf(":") + 1);
+const byId = (values) =>
+  Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [idOf(key), value]));
+
+async function perform(job) {
+  const todo = job.data;
+  tell({ news: "start", id: job.id, queue: job.queueName });
+  if (todo.progress !== undefined) await job.updateProgress(todo.progress);
+  for (const line of todo.logs ?? []) await job.log(line);
+  if (todo.hold) await new Promise(() => {});
+  if (todo.takes) await new Promise((done) => setTimeout(done, todo.takes));
+  if (todo.unrecoverable) throw new UnrecoverableError(todo.unrecoverable);
+  if (job.attemptsMade < (todo.fails ?? 0)) throw new Error(`boom ${job.attemptsMade + 1}`);
+  // A parent that goes on after a failure has to let go of the others by itself.
+  if (todo.detach) await job.removeUnprocessedChildren();
+  if (todo.gather) {
+    return {
+      values: byId(await job.getChildrenValues()),
+      ignored: byId(await job.getIgnoredChildrenFailures()),
+    };
+  }
+  return todo.returns;
+}
+
+serve({
+  start: async ({ prefix, queue, options }) => {
+    const worker = new Worker(queue, perform, {
+      connection, prefix, concurrency: 5, drainDelay: 1, ...options,
+    });
+    worker.on("error", () => {});
+    workers.set(++next, worker);
+    await worker.waitUntilReady();
+    return next;
+  },
+  stop: async ({ worker }) => {
+    await workers.get(worker).close();
+    workers.delete(worker);
+  },
+});
