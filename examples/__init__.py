@@ -1,0 +1,1 @@
+"""Whole programs, each of which can be run."""

@@ -1,0 +1,1 @@
+"""A video pipeline as a flow of jobs; `python -m examples.video_pipeline` runs it."""
