@@ -52,10 +52,9 @@ from oxherd.domain.record import ChildStatus, JobKey
 from oxherd.domain.signals import Postpone, Release, Unrecoverable, WaitForChildren
 from oxherd.runtime.blocking_job import BlockingJob
 from oxherd.runtime.cancellation import Cancellation
-from oxherd.runtime.flow import Flow
+from oxherd.runtime.flow import Flow, JobNode
 from oxherd.runtime.flow_producer import FlowProducer
 from oxherd.runtime.job import ChildResult, Dependencies, Job
-from oxherd.runtime.job_node import JobNode
 from oxherd.runtime.queue import Queue
 from oxherd.runtime.queue_events import QueueEvents
 from oxherd.runtime.tenancy import connect

@@ -19,8 +19,8 @@ from oxherd.domain.codec import decode
 from oxherd.domain.errors import InvalidFlow, JobFailed, NotSerializable
 from oxherd.domain.lifecycle import State
 from oxherd.runtime.clock import monotonic, wall_ms
+from oxherd.runtime.flow import JobNode, read_tree
 from oxherd.runtime.flow_producer import FlowProducer
-from oxherd.runtime.job_node import JobNode, read_tree
 from oxherd.runtime.waiting import doomed, wait_until_finished
 from oxherd.store import Store
 

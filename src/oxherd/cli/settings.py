@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from oxherd.domain.errors import InvalidOption
+from oxherd.domain.secrets import without_passwords
 from oxherd.engines import DEFAULT_URL, open_store
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _KEY: Final = "oxherd.cli.settings"
 
-_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s/]+@")
 _TELLING: Final = 4
 """A shorter password is hidden in URLs only: it would be found in words."""
 
@@ -67,7 +66,7 @@ class Settings:
 
     def without_password(self, text: str) -> str:
         """`text` with the passwords of all URLs in it hidden, and the store's own anywhere."""
-        text = _PASSWORD.sub(r"\1:***@", text)
+        text = without_passwords(text)
         try:
             password = urlsplit(self._url).password
         except ValueError:

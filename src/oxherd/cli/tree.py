@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from oxherd.cli.table import Cell, Line, aligned
 from oxherd.domain.lifecycle import FINISHED, State
+from oxherd.runtime.flow import JobNode
 from oxherd.runtime.job import Job
-from oxherd.runtime.job_node import JobNode
 
 MOST_CHILDREN: Final = 20
 """Of more children than this, the ones that are done are counted and not drawn."""

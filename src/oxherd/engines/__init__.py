@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from oxherd.domain.errors import InvalidOption, MissingExtra
 from oxherd.domain.names import nearest
+from oxherd.domain.secrets import without_passwords
 from oxherd.store import no_failpoint
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def open_store(
             f"{parts.scheme}:// does not work yet in this version; use redis:// to one server"
         )
     if parts.scheme not in known:
+        shown = without_passwords(text)
         raise InvalidOption(
-            f"store URL {masked(text)!r} has no known scheme{nearest(parts.scheme, known)}"
+            f"store URL {shown!r} has no known scheme{nearest(parts.scheme, known)}"
         )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     prefix = query.get("prefix", DEFAULT_PREFIX)
@@ -86,14 +88,6 @@ def open_store(
     return RedisStore(text, prefix=prefix, clock=clock, failpoint=failpoint)
 
 
-def masked(url: str) -> str:
-    """`url` with its password hidden, for messages and logs."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return url.replace(f":{parts.password}@", ":***@", 1)
-
-
 def _path(host: str, path: str, url: str) -> str:
     if host or path in ("", "/"):
         message = (
@@ -104,4 +98,4 @@ def _path(host: str, path: str, url: str) -> str:
     return unquote(path[1:])
 
 
-__all__ = ["DEFAULT_PREFIX", "DEFAULT_URL", "masked", "open_store"]
+__all__ = ["DEFAULT_PREFIX", "DEFAULT_URL", "open_store"]

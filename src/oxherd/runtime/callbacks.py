@@ -52,10 +52,17 @@ class Callbacks:
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
 
-    async def settle(self) -> None:
-        """Wait for the asynchronous callbacks that are under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    def is_running(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether `task` is an asynchronous callback that is under way."""
+        return task in self._tasks
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for the asynchronous callbacks that are under way, but not for ever."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                _log.warning("a callback takes longer than %.0f s and is cancelled", seconds)
+                task.cancel()
 
 
 async def _finish(name: str, answer: Any) -> None:

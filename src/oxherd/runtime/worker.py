@@ -33,7 +33,7 @@ EVENTS: Final = (
 )  # fmt: skip
 
 _LAST_WORDS: Final = 5.0
-"""Seconds that closing waits for the store to take the last outcomes."""
+"""Seconds that closing waits for the store to take the last outcomes, and for callbacks."""
 
 
 class Worker:
@@ -152,14 +152,18 @@ class Worker:
     async def close(self, grace: float | timedelta | None = None) -> None:
         """Claim no more, let running jobs run up to `grace` seconds, then give them back.
 
-        A job that is given back spends no attempt. Harmless when repeated.
+        A job that is given back spends no attempt. Harmless when repeated. A processor or a
+        callback of this worker may call it too; there it only begins to close, and does not wait.
         """
         if self._closing is None:
             limit = milliseconds(self.options.grace if grace is None else grace) / 1000
             self._closing = asyncio.ensure_future(self._close(limit))
         elif grace is not None and not self._closing.done() and not milliseconds(grace):
             self._cancel_all()
-        await asyncio.shield(self._closing)
+        current = asyncio.current_task()
+        inside = any(run.task is current for run in self._runs.values())
+        if not inside and not self._callbacks.is_running(current):
+            await asyncio.shield(self._closing)
 
     async def aclose(self) -> None:
         """The same as `close()`."""
@@ -236,7 +240,7 @@ class Worker:
             if not self._task.cancelled() and (error := self._task.exception()) is not None:
                 self._error(error)
         self._callbacks.emit("closed")
-        await self._callbacks.settle()
+        await self._callbacks.settle(_LAST_WORDS)
         await self._tenancy.aclose()
 
     # The life of a job

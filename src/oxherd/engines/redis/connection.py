@@ -7,11 +7,11 @@ our scripts find their own work done; `claim` and `append_log` are not.
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from redis import exceptions
 from redis.asyncio import connection as asynchronous
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
@@ -24,7 +24,7 @@ from oxherd.domain.errors import (
     StoreUnavailable,
     WrongLoop,
 )
-from redis import exceptions
+from oxherd.domain.secrets import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,6 @@ _PASSING: Final = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "
 """Answers of a server that did nothing and soon will."""
 
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
-_SECRET: Final = re.compile(r"([?&]password=)[^&#]*")
 _TROUBLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 
 
@@ -72,7 +71,7 @@ class Endpoint:
         url = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
         if not parts.netloc and "://" not in url:
             url = url.replace(f"{scheme}:", f"{scheme}://", 1)
-        endpoint = cls(url, _shown(text))
+        endpoint = cls(url, without_passwords(text))
         try:
             endpoint.connection()
         except (TypeError, ValueError, exceptions.RedisError) as error:
@@ -320,14 +319,6 @@ class Client:
         self._known.clear()
         if connection is not None:
             await hang_up(connection)
-
-
-def _shown(url: str) -> str:
-    """A URL without its password, wherever it stands."""
-    parts = urlsplit(url)
-    if parts.password is not None:
-        url = url.replace(f":{parts.password}@", ":***@", 1)
-    return _SECRET.sub(r"\1***", url)
 
 
 def _is_passing(error: exceptions.ResponseError) -> bool:

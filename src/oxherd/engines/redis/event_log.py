@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from redis import exceptions
+
 from oxherd.engines.redis import wire
 from oxherd.engines.redis.connection import end, hang_up
 from oxherd.store import EventPage
-from redis import exceptions
 
 if TYPE_CHECKING:
     from oxherd.engines.redis.connection import Client

@@ -1,19 +1,17 @@
 """Renews locks from a thread: a blocking connection of its own, the same script."""
 
-# ruff: noqa: D102 - the port has the docstrings
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from redis import connection as blocking
+from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from oxherd.engines.redis.connection import CONNECT_SECONDS
 from oxherd.engines.redis.keys import queue_base
 from oxherd.engines.redis.scripts import SCRIPTS
-from redis import connection as blocking
-from redis import exceptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

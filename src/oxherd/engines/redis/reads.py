@@ -1,7 +1,5 @@
 """What is only read: records, states, lists, counts, children, logs, queues."""
 
-# ruff: noqa: D102 - the port has the docstrings
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final

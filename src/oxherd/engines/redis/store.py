@@ -1,7 +1,5 @@
 """RedisStore: the port on Redis or Valkey, one script for each verb."""
 
-# ruff: noqa: D102 - the port has the docstrings
-
 from __future__ import annotations
 
 import secrets

@@ -1,15 +1,14 @@
 """A waiting worker's ear: a blocking read of the queue's marker (BullMQ protocol, 6.3)."""
 
-# ruff: noqa: D102 - the port has the docstrings
-
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from redis import exceptions
+
 from oxherd.domain.errors import Closed
 from oxherd.engines.redis.connection import end, hang_up
-from redis import exceptions
 
 if TYPE_CHECKING:
     from oxherd.engines.redis.connection import Client

@@ -1,7 +1,5 @@
 """SqliteStore: the port on one database file, one short method per verb."""
 
-# ruff: noqa: D102 - the port has the docstrings
-
 from __future__ import annotations
 
 import asyncio
