@@ -57,9 +57,10 @@ class Callbacks:
         return task in self._tasks
 
     async def settle(self, seconds: float) -> None:
-        """Wait for the asynchronous callbacks that are under way, but not for ever."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        """Wait for the other asynchronous callbacks that are under way, but not for ever."""
+        tasks = self._tasks - {asyncio.current_task()}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 _log.warning("a callback takes longer than %.0f s and is cancelled", seconds)
                 task.cancel()

@@ -42,6 +42,8 @@ _log: Final = logging.getLogger("oxherd.pump")
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+_ASK_AGAIN: Final = 0.02
+"""Seconds after which free slots ask again for when the next job is due, if nothing happened."""
 
 Settled = Callable[[Run, Outcome], None]
 
@@ -60,7 +62,7 @@ class Pump:
         on_settled: called when the store has taken an outcome.
         on_freed: called when a job takes up no slot any more, settled or lost.
         on_error: called with what went wrong.
-        on_idle: called when the last claim found nothing and nothing runs.
+        on_idle: called once when a claim finds nothing and nothing runs, until a job is claimed.
         failpoint: for tests.
     """
 
@@ -93,6 +95,7 @@ class Pump:
         self._hungry = True
         self._pause = 0.0
         self._look_again = 0.0
+        self._idle = False
         self._rules = options.rules
         self._drain_ms = milliseconds(options.drain_delay)
         self._claiming = True
@@ -258,12 +261,16 @@ class Pump:
             self._start(Run(record, token, Job(record, self._store, token)))
         self._hungry = len(claimed.jobs) >= limit
         if claimed.jobs:
-            self._look_again = 0.0
+            # Not at once: an outcome may come any moment, and its trip asks as well.
+            if self._look_again <= monotonic():
+                self._look_again = monotonic() + _ASK_AGAIN
+            self._idle = False
             return
         wait_ms = self._drain_ms if claimed.due_in_ms is None else max(0, claimed.due_in_ms)
         wait_ms = claimed.retry_after_ms or min(wait_ms, self._drain_ms)
         self._look_again = monotonic() + wait_ms / 1000
-        if not self._running and not claimed.paused:
+        if not self._running and not claimed.paused and not self._idle:
+            self._idle = True
             self._on_idle()
 
     async def _listen(self, *, free: int) -> None:

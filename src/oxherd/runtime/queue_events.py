@@ -23,6 +23,8 @@ _log: Final = logging.getLogger("oxherd.events")
 
 _BLOCK_MS: Final = 5_000
 _PAUSE: Final = 0.5
+_LAST_WORDS: Final = 5.0
+"""Seconds that closing waits for callbacks."""
 
 
 class QueueEvents:
@@ -116,7 +118,7 @@ class QueueEvents:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
-        await self._callbacks.settle()
+        await self._callbacks.settle(_LAST_WORDS)
         await self._tenancy.aclose()
 
     async def aclose(self) -> None:

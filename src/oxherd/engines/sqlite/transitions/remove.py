@@ -29,8 +29,9 @@ _BELOW: Final = (
     " (SELECT count(*) FROM edges AS others WHERE others.child = jobs.id)"
     " FROM edges JOIN jobs ON jobs.id = edges.child WHERE edges.parent = ? ORDER BY edges.id"
 )
-_WAITING_PARENTS: Final = (
-    "SELECT id, parent FROM edges WHERE child = ? AND status = 0 ORDER BY place"
+# What a child gave its parents outlives it; that it was pending or failed does not.
+_FORGETFUL_PARENTS: Final = (
+    "SELECT id, parent FROM edges WHERE child = ? AND status IN (0, 3) ORDER BY place"
 )
 _FORGET: Final = "DELETE FROM edges WHERE id = ?"
 _VERB: Final = Transition.REMOVE.value
@@ -115,7 +116,7 @@ def _with_all_below(transaction: Transaction, root: _Doomed) -> list[_Doomed]:
 
 
 def _remove_one(transaction: Transaction, job: _Doomed, going: frozenset[int]) -> None:
-    for edge, parent in transaction.all(_WAITING_PARENTS, job.id):
+    for edge, parent in transaction.all(_FORGETFUL_PARENTS, job.id):
         # A parent that goes too keeps the edge, so that no worker gets it between two steps.
         if parent not in going:
             transaction.run(_FORGET, edge)
