@@ -3,7 +3,9 @@
 SHELL := /bin/sh
 export PYTHON
 python := .venv/bin/python
-pytest := $(python) -m pytest -n 2 --dist worksteal -q
+# Another number is another order of the tests and other random programs.
+SEED ?= 1
+pytest := $(python) -m pytest -n 2 --dist worksteal -q -p randomly --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 code := src tests examples docs $(wildcard benchmarks)
 
 help: ## Print this list.
