@@ -13,6 +13,7 @@ Rules that hold for every verb:
 - Order: waiting jobs are claimed before prioritized ones, in the order in which they were
   committed; prioritized ones by priority, then in that order. Parents released by their
   children, rescued and released jobs go in front.
+- A lock that has expired is lost, rescued yet or not: its holder is answered `LockLost`.
 - No key, row, connection or script crosses this file; `queue` is a queue's plain name, and full
   job keys `prefix:queue:id` are text.
 - The port is private to the package and may change in any release.
@@ -175,8 +176,9 @@ class Work(Protocol):
     async def fail(self, queue: str, items: Sequence[Failure]) -> list[Refusal]:
         """End jobs badly, for good: each edge's policy decides what the parent does.
 
-        `retries-exhausted` follows when the attempts made have reached the job's tries; `drained`
-        as in `complete`. Refusals: `JobNotFound`, `LockLost`.
+        A deferred failure names the child that failed last; a parent that was delayed has spent
+        its delay. `retries-exhausted` follows when the attempts made have reached the job's
+        tries; `drained` as in `complete`. Refusals: `JobNotFound`, `LockLost`.
         """
         ...
 
@@ -199,7 +201,7 @@ class Work(Protocol):
         ...
 
     async def release(self, queue: str, items: Sequence[Held]) -> list[Refusal]:
-        """Give jobs back to the front; no attempt is counted.
+        """Give jobs back to the front, item by item: the last is claimed first. No attempt counts.
 
         Refusals: `JobNotFound`, `LockLost`.
         """
@@ -213,8 +215,9 @@ class Work(Protocol):
         """Take back jobs whose lock is lost, to the front; answers their ids.
 
         A job is back by the second call after its lock vanished, calls being `interval_ms` apart
-        (more frequent ones may do nothing). Past `max_stalled_count` rescues it gets a deferred
-        failure, "job stalled more than allowable limit", with which it is claimed and failed.
+        (more frequent ones may do nothing). Jobs taken back together keep their order. Past
+        `max_stalled_count` rescues a job gets a deferred failure, "job stalled more than
+        allowable limit", with which it is claimed and failed.
         """
         ...
 
@@ -281,9 +284,10 @@ class Tend(Protocol):
 
         Refused with `WrongState` (active), and nothing changes, while the job or one that would
         go with it is locked. A child that has a parent elsewhere stays and is only unlinked. The
-        removed job's own parents forget it and are released if nothing else is pending. A crash
-        leaves the job in place; removing it again finishes. Each removed job writes `removed`.
-        A job that does not exist answers `JobNotFound`.
+        removed job's own parents forget it where it was pending or had failed, keep its value or
+        its ignored failure, and are released if nothing else is pending. A refusal names the job
+        that is locked. A crash leaves the job in place; removing it again finishes. Each removed
+        job writes `removed`. A job that does not exist answers `JobNotFound`.
         """
         ...
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from oxherd.domain.options import OnFailure
 from oxherd.domain.record import ChildStatus
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Mapping, Sequence
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from oxherd.domain.errors import InvalidFlow, JobNotFound, WrongState
-from oxherd.domain.events import Delayed, Duplicated
-from oxherd.domain.flow import FlowJob
+from oxherd.domain.errors import JobNotFound, WrongState
+from oxherd.domain.events import Delayed
 from oxherd.domain.keep import Keep
 from oxherd.domain.lifecycle import EventKind, State
-from oxherd.domain.options import JobOptions, OnFailure
+from oxherd.domain.options import OnFailure
 from oxherd.domain.record import Added, ChildStatus
 from tests.conformance.scenario import Scenario, node
 from tests.timing import START_MS
@@ -232,119 +231,6 @@ async def test_a_subtree_is_attached_to_a_live_job(scenario: Scenario) -> None:
     assert await scenario.state("top") == State.WAITING_CHILDREN
     assert list(await scenario.children("outer")) == ["top"]
     assert list(await scenario.children("top")) == ["leaf"]
-
-
-async def test_a_given_id_that_exists_keeps_the_first_job(scenario: Scenario) -> None:
-    await scenario.put("a", priority=1)
-    before = await scenario.still_dump()
-    await scenario.pass_time(500)
-
-    (again,) = await scenario.add(scenario.job("a", data='{"b":2}', delay=5, name="else"))
-
-    assert (again.id, again.duplicate) == ("a", True)
-    assert await scenario.still_dump() == before
-    (event,) = [each for each in await scenario.events() if isinstance(each, Duplicated)]
-    assert event.job_id == "a"
-
-
-async def test_the_same_given_id_in_two_groups_of_one_call_is_one_job(scenario: Scenario) -> None:
-    first, second = await scenario.try_add((scenario.job("a"),), (scenario.job("a"),))
-
-    assert isinstance(first, tuple)
-    assert isinstance(second, tuple)
-    assert [first[0].duplicate, second[0].duplicate] == [False, True]
-    assert await scenario.order(State.WAITING) == ["a"]
-
-
-async def test_one_id_may_be_used_in_two_queues(scenario: Scenario) -> None:
-    await scenario.add(scenario.job("a", queue="q"), scenario.job("a", queue="p"))
-
-    assert await scenario.state("a", "q") == await scenario.state("a", "p") == State.WAITING
-
-
-@pytest.mark.parametrize("moved_on", [False, True])
-async def test_a_fresh_id_sent_again_is_answered_as_before_and_writes_nothing(
-    scenario: Scenario, *, moved_on: bool
-) -> None:
-    job = scenario.job()
-    first = await scenario.add(job)
-    if moved_on:
-        await scenario.run(job.id)
-    before = await scenario.dump()
-    await scenario.pass_time(5_000)
-
-    assert await scenario.add(job) == first
-    assert await scenario.dump() == before
-
-
-async def test_a_fresh_flow_sent_again_is_answered_as_before_and_writes_nothing(
-    scenario: Scenario,
-) -> None:
-    flow = FlowJob(
-        "top",
-        queue="q",
-        children=[
-            FlowJob("a", queue="q"),
-            FlowJob("b", queue="below", options=JobOptions(delay=9)),
-        ],
-    )
-    jobs = scenario.planned(flow)
-    first = await scenario.add(*jobs)
-    before = await scenario.dump()
-    await scenario.pass_time(5_000)
-
-    assert await scenario.add(*jobs) == first
-    assert await scenario.dump() == before
-
-
-async def test_a_flow_whose_root_exists_adds_none_of_its_children(scenario: Scenario) -> None:
-    await scenario.flow(node("top", node("first")))
-    before = await scenario.still_dump()
-
-    answer = await scenario.flow(node("top", node("second", node("third")), node("first")))
-
-    assert {each.id: each.duplicate for each in answer} == {
-        "top": True, "second": True, "first": True, "third": True,
-    }  # fmt: skip
-    assert await scenario.still_dump() == before
-
-
-async def test_what_hangs_only_below_an_existing_job_is_not_added(scenario: Scenario) -> None:
-    await scenario.put("known")
-    shared = node("shared", queue="below")
-
-    answer = await scenario.flow(
-        node("top", node("known", node("only-here", node("deeper")), shared), shared)
-    )
-
-    assert {each.id: each.duplicate for each in answer} == {
-        "top": False, "known": True, "shared": False, "only-here": True, "deeper": True,
-    }  # fmt: skip
-    assert await scenario.state("only-here") is None
-    assert await scenario.state("deeper") is None
-    assert list(await scenario.children("top")) == ["known", "shared"]
-    assert await scenario.children("known") == {}
-    assert (await scenario.record("shared", "below")).parents == (scenario.edge("top"),)
-    assert await scenario.state("known") == State.WAITING
-
-
-async def test_a_job_cannot_be_attached_where_it_is_its_own_ancestor(scenario: Scenario) -> None:
-    await scenario.flow(node("top", node("middle", node("leaf"))))
-
-    for parent in ("leaf", "middle", "top"):
-        error = await scenario.refused(
-            scenario.job("top", parents=(scenario.edge(parent),)), scenario.job("other")
-        )
-        assert isinstance(error, InvalidFlow), parent
-
-
-async def test_a_cycle_over_a_group_and_existing_jobs_is_refused(scenario: Scenario) -> None:
-    await scenario.flow(node("top", node("leaf")))
-    group = scenario.planned(node("new", node("top")))
-
-    error = await scenario.refused(replace(group[0], parents=(scenario.edge("leaf"),)), *group[1:])
-
-    assert isinstance(error, InvalidFlow)
 
 
 @pytest.mark.parametrize(

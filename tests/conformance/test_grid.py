@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from oxherd.domain.errors import JobNotFound, LockLost, OxherdError, WrongState
-from oxherd.domain.events import JobEvent
+from oxherd.domain.events import JobEvent, Waiting
 from oxherd.domain.lifecycle import EFFECTS, TRANSITIONS, EventKind, State, Transition
 from oxherd.domain.options import OnFailure
 from tests.conformance.scenario import LOCK_MS, Hand, Scenario
@@ -330,7 +330,9 @@ async def test_a_failing_child_brings_a_delayed_parent_to_the_front(
     await scenario.break_down("child", queue="below")
 
     assert await scenario.state("job") == target
-    assert [event.kind for event in (await scenario.events())[seen:]] == [EventKind.WAITING]
+    (event,) = (await scenario.events())[seen:]
+    assert isinstance(event, Waiting)
+    assert (event.job_id, event.prev) == ("job", "delayed")
     assert (await scenario.record("job")).delay == 0
 
 

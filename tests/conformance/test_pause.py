@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from oxherd.domain.events import Paused
 from oxherd.domain.lifecycle import EventKind, State
-from tests.conformance.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tests.conformance.scenario import Scenario
 
 
 async def test_nothing_is_given_and_everything_stays(scenario: Scenario) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from oxherd.domain.errors import JobNotFound, WrongState
 from oxherd.domain.events import Waiting
 from oxherd.domain.lifecycle import State
-from tests.conformance.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tests.conformance.scenario import Scenario
 
 
 async def test_it_goes_behind_what_waits(scenario: Scenario) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from oxherd.domain.events import Waiting
 from oxherd.domain.lifecycle import State
-from tests.conformance.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tests.conformance.scenario import Scenario
 
 
 async def test_due_jobs_are_made_ready_and_counted(scenario: Scenario) -> None:

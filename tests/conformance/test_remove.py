@@ -182,6 +182,36 @@ async def test_removing_a_blocking_child_unblocks(scenario: Scenario) -> None:
     await scenario.run("top")
 
 
+async def test_a_parent_may_run_again_once_the_child_that_failed_it_is_removed(
+    scenario: Scenario,
+) -> None:
+    await scenario.job_in(State.WAITING_CHILDREN, "top")
+    await scenario.break_down("top-child", queue="below")
+    await scenario.break_down("top")
+
+    await scenario.remove("top-child", queue="below")
+    await scenario.reprocess("top", State.FAILED)
+
+    assert await scenario.children("top") == {}
+    assert (await scenario.record("top")).deferred_failure is None
+    await scenario.run("top")
+
+
+@pytest.mark.parametrize("policy", [OnFailure.IGNORE, OnFailure.CONTINUE_PARENT])
+async def test_what_a_removed_child_gave_stays(scenario: Scenario, policy: OnFailure) -> None:
+    await scenario.flow(
+        node("top", node("bad", queue="below", on_failure=policy), node("good", queue="below"))
+    )
+    await scenario.break_down("bad", "no luck", queue="below")
+    await scenario.run("good", "7", queue="below")
+    before = await scenario.children("top")
+
+    await scenario.remove("bad", queue="below")
+    await scenario.remove("good", queue="below")
+
+    assert await scenario.children("top") == before
+
+
 async def test_a_parent_in_a_paused_queue_is_released_there(scenario: Scenario) -> None:
     await scenario.job_in(State.WAITING_CHILDREN, "top")
     await scenario.store.pause("q")

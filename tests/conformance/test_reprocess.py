@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from oxherd.domain.errors import JobNotFound, WrongState
 from oxherd.domain.events import Waiting
 from oxherd.domain.lifecycle import FINISHED, State
-from tests.conformance.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tests.conformance.scenario import Scenario
 
 
 @pytest.mark.parametrize("state", sorted(FINISHED))
@@ -56,8 +58,11 @@ async def test_it_goes_where_it_would_be_added_without_its_delay(
     assert await scenario.claim_order() == expected
 
 
-async def test_a_prioritized_job_goes_behind_its_priority(scenario: Scenario) -> None:
-    await scenario.put("a", priority=2)
+@pytest.mark.parametrize("lifo", [False, True])
+async def test_a_prioritized_job_goes_behind_its_priority(
+    scenario: Scenario, *, lifo: bool
+) -> None:
+    await scenario.put("a", priority=2, lifo=lifo)
     await scenario.fail(await scenario.claim(job_id="a"))
     await scenario.put("b", priority=2)
     await scenario.put("c", priority=3)

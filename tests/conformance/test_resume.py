@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from oxherd.domain.events import Resumed
 from oxherd.domain.lifecycle import EventKind
-from tests.conformance.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tests.conformance.scenario import Scenario
 
 
 async def test_jobs_are_given_in_their_order(scenario: Scenario) -> None:

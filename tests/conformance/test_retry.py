@@ -42,12 +42,17 @@ async def test_at_once_a_lifo_job_goes_in_front(scenario: Scenario) -> None:
     assert await scenario.claim_order() == ["a", "b"]
 
 
-async def test_at_once_a_prioritized_job_goes_behind_its_priority(scenario: Scenario) -> None:
+@pytest.mark.parametrize("lifo", [False, True])
+async def test_at_once_a_prioritized_job_goes_behind_its_priority(
+    scenario: Scenario, *, lifo: bool
+) -> None:
     await scenario.put("a", "b", priority=2)
+    await scenario.put("z", priority=2, lifo=lifo)
     await scenario.put("c", priority=3)
-    await scenario.retry(await scenario.claim(job_id="a"))
+    for name in ("a", "b", "z"):
+        await scenario.retry(await scenario.claim(job_id=name))
 
-    assert await scenario.claim_order() == ["b", "a", "c"]
+    assert await scenario.claim_order() == ["a", "b", "z", "c"]
 
 
 async def test_later_it_is_delayed_from_now(scenario: Scenario) -> None:

@@ -140,8 +140,10 @@ class TwinProgram(RuleBasedStateMachine):
         return data.draw(st.sampled_from([None, "made up", *tokens[-2:]]))
 
     def an_outer_edge(self, data: st.DataObject) -> tuple[Edge, ...]:
-        known = sorted(self.twins.states)
-        if not known or data.draw(st.integers(0, 3)):
+        known = sorted(key for key, state in self.twins.states.items() if state not in FINISHED)
+        if not data.draw(st.integers(0, 5)):
+            known = sorted(self.twins.states)
+        if not known or data.draw(st.booleans()):
             return ()
         queue, job_id = data.draw(st.sampled_from(known))
         return (Edge(self.twins.key(queue, job_id), data.draw(policies)),)
@@ -225,6 +227,22 @@ class TwinProgram(RuleBasedStateMachine):
             Transition.CLAIM, queue, limit, token=token, lock_ms=LOCK_MS, worker="w"
         )
         self.hands += [(queue, record.id, token) for record in claimed.jobs]
+
+    @rule(data=st.data(), queue=queues)
+    def work_off(self, data: st.DataObject, queue: str) -> None:
+        """Claim what is there and end it, as a worker would: flows come to their ends."""
+        token = self.fresh()
+        claimed = self.move(Transition.CLAIM, queue, 4, token=token, lock_ms=LOCK_MS)
+        keep = Keep()
+        for record in claimed.jobs:
+            reason = record.deferred_failure
+            if reason is None and data.draw(st.booleans()):
+                item = Completion(record.id, token, f'"{record.id}"', keep)
+                self.settle(Transition.COMPLETE, queue, [item])
+            else:
+                failure = Failure(record.id, token, reason or "boom", '["trace"]', keep)
+                self.settle(Transition.FAIL, queue, [failure])
+            self.hands.append((queue, record.id, token))
 
     @rule(data=st.data(), keep=keeps)
     def complete(self, data: st.DataObject, keep: Keep) -> None:
@@ -349,7 +367,7 @@ def test_both_engines_agree_on_every_step(redis_url: str) -> None:
     run_state_machine_as_test(
         Program,
         settings=settings(
-            max_examples=600 if FULL else 30,
+            max_examples=600 if FULL else 40,
             stateful_step_count=80 if FULL else 40,
             deadline=None,
             print_blob=True,

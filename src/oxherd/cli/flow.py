@@ -137,7 +137,7 @@ async def _is_doomed(store: Store, queue: str, job_id: str) -> bool:
 async def _gone(store: Store, queue: str, job_id: str) -> Exit:
     """The root is not kept: the events tell how it ended."""
     try:
-        await wait_until_finished(store, queue, job_id, 0)
+        await wait_until_finished(store, queue, job_id, None)
     except JobFailed as error:
         click.echo(f"not kept; it failed: {error.reason}", err=True)
         return Exit.JOB_FAILED
@@ -160,7 +160,8 @@ def _read(file: IO[bytes]) -> list[Mapping[str, Any]]:
     try:
         value = decode(file.read())
     except NotSerializable as error:
-        raise click.UsageError(f"{file.name}: {error}") from error
+        name = getattr(file, "name", "stdin")
+        raise click.UsageError(f"{name}: {error}") from error
     flows = value if isinstance(value, list) else [value]
     for at, one in enumerate(flows):
         if not isinstance(one, Mapping):

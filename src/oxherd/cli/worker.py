@@ -6,6 +6,8 @@ import asyncio
 import logging
 import os
 import signal
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -16,11 +18,15 @@ from oxherd.cli.exits import Exit
 from oxherd.cli.log import log_to_stderr
 from oxherd.cli.settings import Settings, settings_options
 from oxherd.cli.target import Processor, as_processor, import_target, workers_in
+from oxherd.runtime.clock import monotonic
 from oxherd.runtime.job import Job
 from oxherd.runtime.worker import Worker
 from oxherd.runtime.worker_options import WorkerOptions
 
 _log: Final = logging.getLogger("oxherd.cli")
+
+_LAST_CHANCE: Final = 0.5
+"""Seconds that threads have to end by themselves."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,12 +48,13 @@ def worker(
     SIGTERM or the first Ctrl-C lets running jobs end, the second cancels them and gives them
     back, the third exits at once.
     """
-    log_to_stderr(settings)
     workers, processor = _read(targets, queue)
+    log_to_stderr(settings)
     for one in workers:
         if concurrency is not None:
             one.options = replace(one.options, concurrency=concurrency)
     code = asyncio.run(_run(workers, processor, queue or "", concurrency or 1, settings))
+    _leave_threads_behind(code)
     if code:
         raise click.exceptions.Exit(code)
 
@@ -117,6 +124,20 @@ async def _until_stopped(workers: Sequence[Worker], settings: Settings) -> Exit:
             loop.remove_signal_handler(number)
     _log.info("stopped")
     return Exit.FORCED if shutdown.forced else Exit.OK
+
+
+def _leave_threads_behind(code: Exit) -> None:
+    """A plain function cannot be stopped; its job was given back, so it must not hold us up."""
+    until = monotonic() + _LAST_CHANCE
+    others = [one for one in threading.enumerate() if one is not threading.current_thread()]
+    running = [one for one in others if not one.daemon]
+    for one in running:
+        one.join(max(0.0, until - monotonic()))
+    if any(one.is_alive() for one in running):
+        _log.warning("leaving functions behind that still run in threads")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)
 
 
 class _Shutdown:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from oxherd.domain.errors import OxherdError, StoreUnavailable
+from oxherd.domain.errors import Closed, OxherdError, StoreUnavailable
 from oxherd.domain.events import Event, Unknown
 from oxherd.domain.lifecycle import EventKind
 from oxherd.domain.names import check_queue_name
@@ -91,14 +91,17 @@ class QueueEvents:
             await asyncio.shield(self._reader)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Every event, for ever; each iterator starts where this reader is."""
+        """Every event until the reader is closed; each iterator starts where this reader is."""
+        store = self._tenancy.store
         await self._start()
         cursor = self._cursor or "0"
         while not self._tenancy.closed:
             try:
-                page = await self._tenancy.store.read_events(
-                    self.queue_name, cursor, block_ms=_BLOCK_MS
-                )
+                page = await store.read_events(self.queue_name, cursor, block_ms=_BLOCK_MS)
+            except Closed:
+                if self._tenancy.closed:
+                    return
+                raise
             except StoreUnavailable as error:
                 self._callbacks.emit("error", error)
                 await asyncio.sleep(_PAUSE)
