@@ -1,4 +1,4 @@
-"""The stores that these tests run on: a database in memory, and a Redis with a prefix of its own."""
+"""The stores that these tests run on: SQLite in memory, and Redis with an own prefix."""
 
 from __future__ import annotations
 

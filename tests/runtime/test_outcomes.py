@@ -68,25 +68,29 @@ KINDS: dict[str, Callable[[], BaseException]] = {
 }
 
 
+def _error(kind: str) -> BaseException:
+    return KINDS[kind]()
+
+
 def _processors(kind: str) -> dict[str, Callable[..., Any]]:
     async def on_loop(job: Job) -> NoReturn:
-        raise KINDS[kind]()
+        raise _error(kind)
 
     def in_thread(job: BlockingJob) -> NoReturn:
-        raise KINDS[kind]()
+        raise _error(kind)
 
     return {"loop": on_loop, "thread": in_thread, "good": echo}
 
 
 @pytest.mark.parametrize("place", ["loop", "thread"])
-@pytest.mark.parametrize("timeout", [None, 60], ids=["", "timed"])
+@pytest.mark.parametrize("seconds", [None, 60], ids=["", "timed"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_whatever_is_raised_fails_the_job_and_the_worker_goes_on(
-    memory: Store, kind: str, place: str, timeout: float | None
+    memory: Store, kind: str, place: str, seconds: float | None
 ) -> None:
     queue = Queue("q", store=memory)
     async with working(memory, _processors(kind), concurrency=2):
-        bad = await queue.add(place, {}, JobOptions(timeout=timeout))
+        bad = await queue.add(place, {}, JobOptions(timeout=seconds))
         error = await failure_of(bad, 1.0 if kind != "long" else SOON)
         assert error.reason
         assert len(error.reason) < 70_000
@@ -102,7 +106,7 @@ async def test_whatever_is_raised_is_retried(store: Store, kind: str) -> None:
     async def process(job: Job) -> str:
         tries.append(job.attempts_made)
         if len(tries) < 3:
-            raise KINDS[kind]()
+            raise _error(kind)
         return "third time"
 
     queue = Queue("q", store=store)

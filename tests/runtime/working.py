@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from oxherd import JobFailed, Queue, Worker, WorkerOptions
 from tests.timing import deadline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from oxherd import Job, Store
 
@@ -54,10 +55,13 @@ async def failure_of(job: Job[Any, Any], within: float = SOON) -> JobFailed:
     raise AssertionError(f"the job did not fail; it returned {value!r}")
 
 
-async def until(condition: Callable[[], Awaitable[object]], within: float = SOON) -> None:
-    """Return when the condition holds; look every few milliseconds."""
+async def until(condition: Callable[[], object], within: float = SOON) -> None:
+    """Return when the condition, plain or asynchronous, holds; look every few milliseconds."""
     async with deadline(within):
-        while not await condition():  # noqa: ASYNC110 - what is awaited tells nobody
+        while True:
+            holds = condition()
+            if await holds if inspect.isawaitable(holds) else holds:
+                return
             await asyncio.sleep(0.005)
 
 
