@@ -159,10 +159,7 @@ class _Shutdown:
         match self._count:
             case 1:
                 running = sum(one.running for one in self._workers)
-                _log.info(
-                    "stopping: %s; a second signal cancels and gives back",
-                    f"{running} jobs are ending" if running != 1 else "1 job is ending",
-                )
+                _log.info("stopping%s", _last_jobs(running) if running else "")
                 self._close(None)
             case 2:
                 _log.warning("cancelling the running jobs; they are given back")
@@ -199,6 +196,11 @@ def _fields(job: Job[Any, Any]) -> dict[str, Any]:
         "attempt": job.attempts_made + 1,
         "flow_id": job.flow_id,
     }
+
+
+def _last_jobs(running: int) -> str:
+    jobs = "1 job is ending" if running == 1 else f"{running} jobs are ending"
+    return f": {jobs}; a second signal cancels and gives back"
 
 
 def _described(one: Worker) -> str:

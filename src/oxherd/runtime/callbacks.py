@@ -44,7 +44,7 @@ class Callbacks:
         for callback in self._callbacks.get(name, ()):
             try:
                 answer = callback(*arguments)
-            except Exception:  # noqa: BLE001 - the user's
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the user's; its caller lives on
                 _log.exception("a callback of %r failed", name)
             else:
                 if inspect.isawaitable(answer):
