@@ -99,6 +99,11 @@ class Process:
         return self.popen.wait(seconds)
 
 
+def _hear_ctrl_c() -> None:
+    """What a shell starts in the background ignores it, and so would what the tests start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(
     folder: Path, url: str, *arguments: str, env: dict[str, str] | None = None
@@ -110,6 +115,7 @@ def started(
         popen = subprocess.Popen(
             [sys.executable, "-m", "oxherd", *arguments],
             cwd=folder, env=own, stdout=out, stderr=err, stdin=subprocess.DEVNULL,
+            preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - it takes no lock
         )  # fmt: skip
     process = Process(popen, folder)
     try:
