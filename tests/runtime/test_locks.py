@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -39,10 +40,12 @@ class Elsewhere:
         self._url = url
         self._options = options
         self._stop = threading.Event()
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._work()))
 
     def __enter__(self) -> Self:
         self._thread.start()
+        assert self._ready.wait(SOON)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -55,28 +58,34 @@ class Elsewhere:
 
         async with Worker("q", process, store=self._url, options=self._options) as worker:
             worker.on("stalled", self.stalled.append)
+            self._ready.set()
             await asyncio.to_thread(self._stop.wait)
 
 
-@pytest.mark.parametrize("blocked", [1.6])
-async def test_a_blocked_loop_keeps_its_lock(
-    store_url: str, blocked: float, caplog: pytest.LogCaptureFixture
-) -> None:
-    options = WorkerOptions(lock_duration=0.4, stalled_interval=0.1)
+@pytest.mark.parametrize("renewed", [True, False])
+async def test_a_blocked_loop_keeps_its_lock(store_url: str, *, renewed: bool) -> None:
+    """Without a renewal the other worker takes the job: the test can tell."""
+    options = WorkerOptions(lock_duration=0.5, stalled_interval=0.1)
     store = connect(store_url)
     queue = Queue("q", store=store)
+    started, go = asyncio.Event(), asyncio.Event()
 
-    async def process(job: Job) -> str:
-        time.sleep(blocked)  # noqa: ASYNC251 - what is tested
-        return "once"
+    async def process(job: Job) -> None:
+        started.set()
+        await go.wait()
+        time.sleep(1.6)  # noqa: ASYNC251 - what is tested
 
+    own = options if renewed else replace(options, lock_renew_time=60)
     job = await queue.add("job")
-    async with Worker("q", process, store=store, options=options):
-        await until(job.is_active)
+    async with Worker("q", process, store=store, options=own):
+        await started.wait()
         with Elsewhere(store_url, options) as other:
-            assert await job.result(SOON) == "once"
-            assert (other.ran, other.stalled) == ([], [])
-    assert (await job.refresh()).attempts_started == 1
+            go.set()
+            await job.result(SOON)
+            await until(job.is_completed)
+    taken = [] if renewed else [job.id]
+    assert (other.ran, other.stalled) == (taken, taken)
+    assert (await job.refresh()).stalled_count == len(taken)
     await store.aclose()
 
 
