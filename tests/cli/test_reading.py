@@ -45,9 +45,9 @@ def work(
 
     async def use(store: Store) -> None:
         options = WorkerOptions(concurrency=4)
-        workers = [Worker(queue, _process, store=store, options=options) for queue in queues]
         job = await Queue(wait_in, store=store).get_job(job_id)
         assert job is not None
+        workers = [Worker(queue, _process, store=store, options=options) for queue in queues]
         try:
             await job.result(10)
         except JobFailed:

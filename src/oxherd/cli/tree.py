@@ -50,7 +50,7 @@ def summary(root: JobNode) -> list[Cell]:
         for state in State
         if counts[state] and state is not State.COMPLETED
     )
-    percent = 100 * done / total
+    percent = 100 * done / max(1, total)
     return [
         Cell(f"{done} of {total} done  "),
         *_bar(percent, "red" if counts[State.FAILED] else "green"),
