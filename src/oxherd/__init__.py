@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from oxherd.domain.backoff import Backoff
 from oxherd.domain.errors import (
     Closed,
@@ -61,6 +63,9 @@ from oxherd.runtime.tenancy import connect
 from oxherd.runtime.worker import Worker
 from oxherd.runtime.worker_options import WorkerOptions
 from oxherd.store import Store
+
+# A program that configures no logging sees nothing of ours.
+logging.getLogger("oxherd").addHandler(logging.NullHandler())
 
 __all__ = [
     "Active",

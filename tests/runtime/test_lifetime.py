@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from oxherd import (
     Closed,
     FlowJob,
     FlowProducer,
+    InvalidOption,
     Queue,
     QueueEvents,
     Worker,
@@ -145,3 +147,13 @@ async def test_two_stores_of_one_place_are_one_store(store_url: str) -> None:
         assert await job.result(SOON) == 5
     await one.aclose()
     await other.aclose()
+
+
+def test_a_url_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(InvalidOption, match="redis://"):
+        connect("redis://[1/0")
+
+
+def test_the_logger_is_silent_until_it_is_configured() -> None:
+    handlers = logging.getLogger("oxherd").handlers
+    assert logging.NullHandler in [type(handler) for handler in handlers]

@@ -42,7 +42,10 @@ def open_store(
         MissingExtra: the engine's driver is not installed.
     """
     text = url or os.environ.get("OXHERD_URL") or DEFAULT_URL
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise InvalidOption(f"store URL {without_passwords(text)!r}: {error}") from error
     known = {"sqlite"} | _REDIS_SCHEMES
     if parts.scheme in _LATER_SCHEMES:
         raise InvalidOption(
