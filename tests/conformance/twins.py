@@ -9,6 +9,9 @@ The port leaves these open, and only these are evened out:
 - The order among prioritized jobs of one priority that were given back to its front: a program
   never gives back a second one while the first is there.
 - Which of several locked jobs a refused removal names.
+- A lost job is back by the second call of `rescue`, and jobs taken back by different calls have no
+  order. A check may have marked a job that was well, so that the first of the next two takes it:
+  after each rescue the locks that are left are renewed, which clears such marks.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from oxherd.domain.events import Event, JobEvent
 from oxherd.domain.flow import plan
 from oxherd.domain.lifecycle import FINISHED, State
 from oxherd.domain.options import JobOptions
+from oxherd.domain.outcome import Held
 from oxherd.domain.record import ChildLink, JobKey
 from oxherd.engines import open_store
 from oxherd.store import Claimed
@@ -36,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from oxherd.domain.flow import FlowJob
-    from oxherd.domain.outcome import Held
     from oxherd.domain.record import NewJob
     from oxherd.store import Store
     from tests.conformance.probe import Probe
@@ -117,6 +120,10 @@ class Twins:
 
         left, right = self._both(rescue)
         assert left == right
+        seen = self._both(_dump_of)[0]
+        jobs = seen[queue].jobs if queue in seen else {}
+        held = [Held(job_id, job.lock) for job_id, job in jobs.items() if job.lock is not None]
+        self.call("extend_locks", queue, held, LOCK_MS)
 
     # Comparing.
 
