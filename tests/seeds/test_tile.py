@@ -463,3 +463,27 @@ async def test_seed_3_39_a_worker_reads_data_and_id(store: Store) -> None:
 
     ran = await run(store, LINEAR, {"process-order": look})
     assert ran.result == [ran.node.job.id, "order-123"]
+
+
+async def test_seed_3_17_as_nested_the_children_run_first(store: Store) -> None:
+    """The tile's own tree: what stands inside runs before what it stands in."""
+
+    def node(name: str, queue: str, *children: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "queueName": queue, "children": list(children)}
+
+    shipment = node(
+        "create-shipment", "shipping",
+        node("print-label", "printing"), node("schedule-pickup", "logistics"),
+    )  # fmt: skip
+    payment = node(
+        "process-payment", "payments", shipment,
+        node("send-confirmation", "notifications"), node("update-analytics", "analytics"),
+    )  # fmt: skip
+    payment["opts"] = {"attempts": 5, "backoff": {"type": "exponential", "delay": 2000}}
+    order = node("process-order", "orders", node("check-inventory", "inventory", payment))
+    order["opts"] = {"attempts": 3, "backoff": "exponential"}
+    ran = await run(store, order)
+    assert ran.order[-3:] == ["process-payment", "check-inventory", "process-order"]
+    assert ran.before("print-label", "create-shipment")
+    assert ran.before("schedule-pickup", "create-shipment")
+    assert len(ran.order) == len(set(ran.order)) == 8
