@@ -12,8 +12,9 @@ import click
 import msgspec
 
 from oxherd.cli.document import print_json
+from oxherd.cli.moment import moment
 from oxherd.cli.settings import Settings, json_option, settings_options
-from oxherd.cli.table import Cell, text_of
+from oxherd.cli.table import Cell, padded, printable, text_of
 from oxherd.domain.events import Completed, Event, Failed, JobEvent, Stalled, Unknown
 from oxherd.domain.names import check_queue_name
 from oxherd.runtime.queue_events import QueueEvents
@@ -29,19 +30,22 @@ _KNOWN: Final = frozenset({"id", "queue", "job_id"})
 
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Print new events as they come, until Ctrl-C.")
-@click.option("-q", "--queue", "queues", multiple=True, help="Only this queue; may be repeated.")
+@click.option("-q", "--queue", multiple=True, help="Only this queue; may be repeated.")
 @json_option
 @settings_options
-def events(queues: Sequence[str], *, follow: bool, as_json: bool, settings: Settings) -> None:
-    """Print the events that are stored, queue by queue; with -f the new ones as they come."""
-    for name in queues:
+def events(queue: Sequence[str], *, follow: bool, as_json: bool, settings: Settings) -> None:
+    """Print what happened, or with -f what happens.
+
+    Without -f these are the events that are stored, queue by queue.
+    """
+    for name in queue:
         check_queue_name(name)
 
     async def use(store: Store) -> None:
         if follow:
-            await _follow(store, queues, as_json=as_json)
+            await _follow(store, queue, as_json=as_json)
             return
-        for name in queues or await store.queues():
+        for name in queue or await store.queues():
             await _print_stored(store, name, as_json=as_json)
 
     settings.with_store(use)
@@ -103,7 +107,8 @@ def _print(event: Event, *, as_json: bool) -> None:
         return
     job_id = event.job_id if isinstance(event, JobEvent) else ""
     queue, kind, subject = (
-        text.ljust(width) for text, width in zip((event.queue, name, job_id), _WIDTHS, strict=True)
+        padded(printable(text), width)
+        for text, width in zip((event.queue, name, job_id), _WIDTHS, strict=True)
     )
     details = "  ".join(
         _detail(key, value)
@@ -123,6 +128,8 @@ def _detail(key: str, value: Any) -> str:
             return f"← {value}"
         case "returnvalue" | "data" | "values":
             return msgspec.json.encode(_plain(value)).decode()
+        case "delay":
+            return f"until {moment(value)}"
         case "name" | "failed_reason":
             return str(value).partition("\n")[0]
         case _:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 import msgspec
 
 from oxherd.cli.document import print_json, stored
+from oxherd.cli.moment import moment
 from oxherd.cli.search import queue_of
 from oxherd.cli.settings import Settings, json_option, settings_options
 from oxherd.cli.table import Cell, Line, aligned, echo
@@ -74,9 +74,10 @@ def _facts(found: Job[Any, Any], state: State | None, children: dict[str, int]) 
         ("reason", found.failed_reason or found.deferred_failure),
     ]
     rows = [
-        [Cell(name, "dim"), Cell(str(value), _style(name, mark))]
+        [Cell("" if at else name, "dim"), Cell(line, _style(name, mark))]
         for name, value in facts
         if value not in (None, "", 0)
+        for at, line in enumerate(_lines(str(value)))
     ]
     return [*aligned(rows)]
 
@@ -86,12 +87,18 @@ def _print_rest(found: Job[Any, Any], logs: list[str]) -> None:
         click.echo(click.style("\nlog", dim=True))
         if len(logs) > _LOG_LINES:
             click.echo(f"  … {len(logs) - _LOG_LINES} lines before")
-        for line in logs[-_LOG_LINES:]:
-            click.echo(f"  {line}")
+        _print_indented("\n".join(logs[-_LOG_LINES:]))
     if found.stacktrace:
         click.echo(click.style("\nthe last attempt ended with", dim=True))
-        for line in found.stacktrace[-1].rstrip().splitlines():
-            click.echo(f"  {line}")
+        _print_indented(found.stacktrace[-1])
+
+
+def _print_indented(text: str) -> None:
+    echo([[Cell(f"  {line}")] for line in _lines(text)])
+
+
+def _lines(text: str) -> list[str]:
+    return text.expandtabs().rstrip().splitlines()
 
 
 def _style(name: str, mark: Cell) -> str:
@@ -109,7 +116,4 @@ def _json(value: object) -> str:
 
 
 def _time(time_ms: int | None) -> str:
-    if time_ms is None:
-        return ""
-    moment = datetime.fromtimestamp(time_ms / 1000, tz=UTC).astimezone()
-    return moment.isoformat(sep=" ", timespec="milliseconds")
+    return "" if time_ms is None else moment(time_ms)

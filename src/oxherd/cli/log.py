@@ -9,8 +9,10 @@ from typing import Final
 import click
 
 from oxherd.cli.settings import Settings
+from oxherd.cli.table import printable
 
 _FIELDS: Final = ("job_id", "queue", "attempt", "flow_id")
+_BEFORE_MESSAGE: Final = len("00:00:00 warning ")
 _COLOURS: Final = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
@@ -27,8 +29,11 @@ class _Lines(logging.Formatter):
         if self._coloured:
             level = click.style(level, fg=_COLOURS.get(record.levelno, "blue"))
             fields = click.style(fields, dim=True)
-        text = f"{self.formatTime(record, self.datefmt)} {level} {record.getMessage()}"
+        # What a job says cannot steer the terminal.
+        first, *rest = map(printable, record.getMessage().expandtabs().split("\n"))
+        text = f"{self.formatTime(record, self.datefmt)} {level} {first}"
         text = f"{text}  {fields}" if fields else text
+        text = "\n".join([text, *(" " * _BEFORE_MESSAGE + line for line in rest)])
         if record.exc_info:
             text = f"{text}\n{self.formatException(record.exc_info)}"
         return self._settings.without_password(text)

@@ -105,4 +105,15 @@ def settings_options(function: F) -> F:
     return with_settings  # type: ignore[return-value] # click's decorators lose the type
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def json_option(function: F) -> F:
+    """Give a command `--json`, and its function the argument `as_json`.
+
+    The option's own name makes its variable: OXHERD_QUEUE_LS_JSON.
+    """
+
+    @click.option("--json", is_flag=True, help="Print JSON.")
+    @functools.wraps(function)
+    def with_json(*args: Any, json: bool, **kwargs: Any) -> Any:
+        return function(*args, as_json=json, **kwargs)
+
+    return with_json  # type: ignore[return-value] # click's decorators lose the type

@@ -39,6 +39,8 @@ def import_target(text: str) -> Any:
         return functools.reduce(getattr, path.split("."), module)
     except AttributeError as error:
         raise ImportFailed(f"cannot import {text!r}: {error}") from error
+    except Exception as error:  # a module may import what it is asked for
+        raise ImportFailed(_why(text, module_name, error)) from error
 
 
 def workers_in(found: object) -> list[Worker] | None:

@@ -17,6 +17,7 @@ import click
 from oxherd.cli.exits import Exit
 from oxherd.cli.log import log_to_stderr
 from oxherd.cli.settings import Settings, settings_options
+from oxherd.cli.table import printable
 from oxherd.cli.target import Processor, as_processor, import_target, workers_in
 from oxherd.runtime.clock import monotonic
 from oxherd.runtime.job import Job
@@ -179,11 +180,11 @@ def _tell(one: Worker) -> None:
     """Log each job as it starts and ends; failures are logged by the worker itself."""
 
     def started(job: Job[Any, Any]) -> None:
-        _log.info("job %r (%s) starts", job.id, job.name, extra=_fields(job))
+        _log.info("job %r (%s) starts", job.id, printable(job.name), extra=_fields(job))
 
     def completed(job: Job[Any, Any], result: object) -> None:
         del result
-        _log.info("job %r (%s) completed", job.id, job.name, extra=_fields(job))
+        _log.info("job %r (%s) completed", job.id, printable(job.name), extra=_fields(job))
 
     one.on("active", started)
     one.on("completed", completed)
