@@ -69,7 +69,7 @@ def test_a_state_is_a_member_of_the_enum_and_no_text() -> None:
     for path in files(".py"):
         if name_of(path) in MAY_SPELL_STATES:
             continue
-        above = path.relative_to(PACKAGE).parts[0] in ("runtime", "cli")
+        above = path.relative_to(PACKAGE).parts[0] in ("bullmq", "runtime", "cli")
         compared, members = _compared(path), _members_of_enums(path)
         found += [
             f"{name_of(path)}:{node.lineno}: {text!r}"

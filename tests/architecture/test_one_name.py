@@ -18,7 +18,7 @@ READS = frozenset({"wakeup", "lock_keeper", "aclose"})
 def verbs() -> list[str]:
     return [
         name
-        for protocol in (store.Intake, store.Work, store.Tend, store.Control)
+        for protocol in (store.Intake, store.Work, store.Tend, store.Control, store.Schedules)
         for name, value in vars(protocol).items()
         if inspect.isfunction(value) and not name.startswith("_") and name not in READS
     ]
@@ -47,7 +47,7 @@ def test_an_effect_is_one_include_and_one_module(effect: str) -> None:
 def test_a_script_that_is_no_verb_only_reads() -> None:
     reading = re.compile(
         r"EXISTS|GET|H(GET|GETALL|LEN|MGET|KEYS|SCAN|EXISTS)|L(LEN|RANGE|POS|INDEX)|S(CARD|ISMEMBER)"
-        r"|SMEMBERS|SSCAN|TIME|TYPE|X(LEN|RANGE|REVRANGE)|Z(CARD|COUNT|RANGE|RANK|SCORE|SCAN)"
+        r"|PTTL|SMEMBERS|SSCAN|TIME|TYPE|X(LEN|RANGE|REVRANGE)|Z(CARD|COUNT|RANGE|RANK|SCORE|SCAN)"
     )
     for script in sorted(LUA.glob("*.lua")):
         if script.stem not in verbs():
@@ -56,5 +56,8 @@ def test_a_script_that_is_no_verb_only_reads() -> None:
 
 
 def test_the_protocols_make_up_the_store() -> None:
-    parts = (store.Intake, store.Work, store.Tend, store.Control, store.Inspect, store.EventLog)
+    parts = (
+        store.Intake, store.Work, store.Tend, store.Control, store.Schedules, store.Inspect,
+        store.EventLog,
+    )  # fmt: skip
     assert set(parts) <= set(store.Store.__mro__)

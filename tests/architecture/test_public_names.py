@@ -15,19 +15,22 @@ PUBLIC = frozenset(
         "BlockingJob", "Cancellation", "Flow", "FlowProducer", "Job", "JobNode", "Queue",
         "QueueEvents", "Store", "Worker", "chain", "connect",
         # What they are given, and what they answer
-        "Backoff", "ChildResult", "ChildStatus", "Dependencies", "FlowJob", "JobKey",
-        "JobOptions", "Keep", "OnFailure", "ParentJob", "State", "WorkerOptions",
+        "Backoff", "ChildResult", "ChildStatus", "Deduplication", "Dependencies", "FlowJob",
+        "JobKey", "JobOptions", "JobScheduler", "Keep", "Metrics", "OnFailure", "ParentJob",
+        "RateLimit", "State", "WorkerOptions",
         # Events
-        "Active", "Added", "Completed", "Delayed", "Drained", "Duplicated", "Event", "Failed",
-        "JobEvent", "Paused", "Progress", "Removed", "Resumed", "RetriesExhausted", "Stalled",
+        "Active", "Added", "Cleaned", "Completed", "Deduplicated", "Delayed", "Drained",
+        "Duplicated", "Event", "Failed", "JobEvent", "Paused", "Progress",
+        "Removed", "Resumed", "RetriesExhausted", "Stalled",
         "Unknown", "Waiting", "WaitingChildren",
         # Errors
-        "Closed", "HasFailedChildren", "HasPendingChildren", "InvalidFlow", "InvalidOption",
+        "BelongsToSchedule", "Closed", "HasFailedChildren", "HasPendingChildren",
+        "InvalidFlow", "InvalidOption",
         "JobFailed", "JobNotFound", "JobRemoved", "LockLost", "MissingExtra", "NotSerializable",
         "OxherdError", "PayloadTooLarge", "RemoteError", "StoreFull", "StoreMoved",
         "StoreUnavailable", "WrongLoop", "WrongState",
         # Signals
-        "Postpone", "Release", "Unrecoverable", "WaitForChildren",
+        "Postpone", "RateLimited", "Release", "Settled", "Unrecoverable", "WaitForChildren",
     }
 )  # fmt: skip
 

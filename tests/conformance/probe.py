@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -67,6 +68,11 @@ STRUCTURES: Final = {
 }
 QUEUE_KEYS: Final = frozenset({"meta", "id", "events", "marker", "pc", "stalled", "stalled-check"})
 """What a queue has without any job; who was seen active last is forgotten at the next check."""
+NOT_JOBS: Final = QUEUE_KEYS | {"repeat", "limiter"}
+ANSWER: Final = "call-"
+"""What keeps the answer of a call is called so, beside the queue's keys."""
+SCHEDULED: Final = re.compile(r"repeat:.+:\d+")
+"""The ids of the jobs of schedules."""
 
 
 class RedisProbe:
@@ -106,6 +112,8 @@ class RedisProbe:
         found: defaultdict[Jobs, list[State]] = defaultdict(list)
         for key in await self._keys():
             queue, _, rest = key.removeprefix(f"{self._prefix}:").partition(":")
+            if rest.startswith(ANSWER):
+                continue
             if rest in STRUCTURES:
                 if await self._redis.type(key) == "list":
                     members = await self._redis.lrange(key, 0, -1)
@@ -113,7 +121,7 @@ class RedisProbe:
                     members = await self._redis.zrange(key, 0, -1)
                 for member in members:
                     found[queue, member].append(STRUCTURES[rest])
-            elif rest and ":" not in rest and rest not in QUEUE_KEYS:
+            elif (rest and ":" not in rest and rest not in NOT_JOBS) or SCHEDULED.fullmatch(rest):
                 _ = found[queue, rest]
         return dict(found)
 
@@ -128,7 +136,7 @@ class RedisProbe:
         for key in await self._keys():
             rest = key.removeprefix(f"{self._prefix}:").partition(":")[2]
             # Kept for a while so that a call sent again can be answered.
-            answers = rest == "ox:gone" or rest.startswith("ox:call-")
+            answers = rest == "ox:gone" or rest.startswith(ANSWER)
             if rest and rest not in QUEUE_KEYS and not answers:
                 left.append(key)
         return sorted(left)

@@ -74,6 +74,8 @@ class Scenario:
     """A test broke what is stored on purpose: the invariants are not asked."""
     trimmed: bool = False
     """A test made the event log lose its beginning."""
+    swept: bool = False
+    """A test removed jobs by a verb that tells nothing of each."""
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     # What to add.
@@ -93,6 +95,7 @@ class Scenario:
         *,
         queue: str = "q",
         given: bool | None = None,
+        numbered: bool = False,
         name: str = "work",
         data: str = '{"a":1}',
         parents: tuple[Edge, ...] = (),
@@ -108,6 +111,7 @@ class Scenario:
             queue=queue,
             id=job_id,
             given=given,
+            numbered=numbered,
             name=name,
             data=data,
             options=JobOptions(job_id=job_id if given else None, timestamp=timestamp, **options),
@@ -137,12 +141,14 @@ class Scenario:
         answers = await self.store.add(groups)
         for group, answer in zip(groups, answers, strict=True):
             if not isinstance(answer, OxherdError):
-                assert [job.id for job in group] == [added.id for added in answer]
+                assert len(answer) == len(group)
+                for job, added in zip(group, answer, strict=True):
+                    assert added.id == job.id or job.numbered or added.deduplicated
                 # A duplicate inside a flow may stand for a job that was not added (see the port).
                 self.acknowledged |= {
-                    (job.queue, job.id)
+                    (job.queue, added.id)
                     for job, added in zip(group, answer, strict=True)
-                    if not added.duplicate
+                    if not added.duplicate and not added.deduplicated
                 }
         return answers
 
@@ -227,9 +233,11 @@ class Scenario:
         found: list[str] = []
         for _ in range(2):
             await self.pass_time(1_000)
-            found += await self.store.rescue(
+            rescued = await self.store.rescue(
                 queue, max_stalled_count=max_stalled_count, interval_ms=1_000
             )
+            assert rescued.half_settled == ()
+            found += rescued.jobs
         return found
 
     async def lose_lock(self, hand: Hand) -> None:
@@ -306,6 +314,10 @@ class Scenario:
     async def events(self, queue: str = "q") -> tuple[Event, ...]:
         return await all_events(self.store, queue)
 
+    async def owner(self, deduplication_id: str = "d", queue: str = "q") -> str | None:
+        """The job that owns a deduplication id."""
+        return await self.store.deduplication_job_id(queue, deduplication_id)
+
     async def kinds(self, job_id: str, queue: str = "q") -> list[EventKind | None]:
         """The kinds of a job's events, in order."""
         return [
@@ -323,6 +335,7 @@ class Scenario:
                 await self.probe.truth(),
                 self.acknowledged,
                 trimmed=self.trimmed,
+                swept=self.swept,
             )
 
 

@@ -34,6 +34,32 @@ async def test_it_starts_from_the_beginning(scenario: Scenario, state: State) ->
     assert (await scenario.record("job")).returnvalue == '"again"'
 
 
+@pytest.mark.parametrize("state", sorted(FINISHED))
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("made", [False, True])
+async def test_the_counts_of_attempts_may_stay(
+    scenario: Scenario, state: State, *, made: bool, started: bool
+) -> None:
+    # More attempts made than started is what is asked for here.
+    scenario.damaged = True
+    await scenario.put("job", attempts=3)
+    await scenario.retry(await scenario.claim())
+    hand = await scenario.claim()
+    await (scenario.complete if state is State.COMPLETED else scenario.fail)(hand)
+
+    answers = await scenario.store.reprocess(
+        "q", ["job"], state, attempts_made=made, attempts_started=started
+    )
+
+    assert answers == [None]
+    record = await scenario.record("job")
+    assert (record.attempts_made, record.attempts_started) == (
+        0 if made else 2,
+        0 if started else 2,
+    )
+    assert (record.finished_on, record.processed_on) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -6,6 +6,7 @@ import asyncio
 
 from oxherd.domain.events import Stalled, Waiting
 from oxherd.domain.lifecycle import EventKind, State
+from oxherd.domain.schedule import Repeat, Schedule
 from tests.conformance.scenario import LOCK_MS, Scenario
 
 
@@ -106,10 +107,10 @@ async def test_many_checkers_at_once_take_a_job_back_once(scenario: Scenario) ->
     found: list[str] = []
     for _ in range(2):
         await scenario.pass_time(1_000)
-        for ids in await asyncio.gather(
+        for rescued in await asyncio.gather(
             *(scenario.store.rescue("q", max_stalled_count=3, interval_ms=1_000) for _ in range(8))
         ):
-            found += ids
+            found += rescued.jobs
 
     assert sorted(found) == sorted(f"job-{n}" for n in range(10))
     assert {job.record.stalled_count for job in (await scenario.dump())["q"].jobs.values()} == {1}
@@ -158,3 +159,22 @@ async def test_a_rescued_job_tells_its_story_once(scenario: Scenario) -> None:
     assert await scenario.kinds("a") == [
         EventKind.ADDED, EventKind.WAITING, EventKind.ACTIVE, EventKind.WAITING, EventKind.STALLED,
     ]  # fmt: skip
+
+
+async def test_the_job_of_a_schedule_is_never_given_up(scenario: Scenario) -> None:
+    schedule = Schedule(id="tick", repeat=Repeat(every_ms=3_600_000), name="tock")
+    job_id = await scenario.store.put_schedule("q", schedule)
+    assert isinstance(job_id, str)
+    for _ in range(4):
+        hand = await scenario.claim(job_id=job_id)
+        assert hand.record.deferred_failure is None
+        await scenario.pass_time(LOCK_MS + 1)
+        assert await scenario.rescue(max_stalled_count=1) == [job_id]
+
+    await scenario.store.remove_schedule("q", "tick")
+    hand = await scenario.claim(job_id=job_id)
+    assert hand.record.deferred_failure is None
+    await scenario.pass_time(LOCK_MS + 1)
+    await scenario.rescue(max_stalled_count=1)
+
+    assert (await scenario.claim(job_id=job_id)).record.deferred_failure is not None

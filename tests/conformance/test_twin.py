@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -12,19 +13,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import InvalidFlow
 from oxherd.domain.flow import FlowJob
 from oxherd.domain.keep import Keep
 from oxherd.domain.lifecycle import EFFECTS, FINISHED, State, Transition
 from oxherd.domain.options import JobOptions, OnFailure
 from oxherd.domain.outcome import Completion, Failure, Held, Postponement, Retrial
+from oxherd.domain.rate_limit import RateLimit
 from oxherd.domain.record import Edge, NewJob
 from tests.conformance.invariants import legal_step
-from tests.conformance.twins import LOCK_MS, QUEUES, Twins
+from tests.conformance.twins import LOCK_MS, NAMES_ALIKE, QUEUES, Twins
 
 FULL = os.environ.get("OXHERD_TEST_PROFILE") == "full"
 NAMES = [f"job-{letter}" for letter in "abcdefgh"]
-ENDINGS = frozenset({Transition.SETTLE_PARENT, Transition.EVICT})
+ENDINGS = frozenset({Transition.SETTLE_PARENT, Transition.EVICT, Transition.ADD})
 SIDE_EFFECTS: dict[Transition, frozenset[Transition]] = {
     Transition.ADD: frozenset({Transition.SETTLE_PARENT}),
     Transition.CLAIM: frozenset({Transition.PROMOTE_DUE}),
@@ -35,6 +38,8 @@ SIDE_EFFECTS: dict[Transition, frozenset[Transition]] = {
 }
 """Which moves a verb may bring about besides its own."""
 NOTHING: frozenset[Transition] = frozenset()
+LONG = 600
+"""Seconds: longer than all small steps of a program together, shorter than the long one."""
 
 queues = st.sampled_from(QUEUES)
 policies = st.sampled_from(list(OnFailure))
@@ -50,6 +55,17 @@ options: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     optional={"keep_logs": st.integers(0, 2)},
 )
 waits = st.sampled_from([0, 0, 100, 1_000])
+metrics = st.sampled_from([0, 3])
+rates = st.sampled_from([None, None, RateLimit(3, LONG)])
+deduplications = st.builds(
+    Deduplication,
+    st.sampled_from(NAMES_ALIKE),
+    ttl=st.sampled_from([None, LONG]),
+    extend=st.booleans(),
+    replace=st.booleans(),
+    reschedule=st.booleans(),
+)
+kept = st.builds(replace, deduplications, keep_last_if_active=st.just(True))  # noqa: FBT003 - a field
 
 
 class TwinProgram(RuleBasedStateMachine):
@@ -66,7 +82,7 @@ class TwinProgram(RuleBasedStateMachine):
         self.fronted: set[tuple[str, str]] = set()
         # Both queues were used.
         firsts = [self.a_plain_job(queue) for queue in QUEUES]
-        self.move(Transition.ADD, [firsts])
+        self.add_groups(tuple(firsts))
 
     def a_plain_job(self, queue: str) -> NewJob:
         options = JobOptions()
@@ -96,14 +112,20 @@ class TwinProgram(RuleBasedStateMachine):
         moves = SIDE_EFFECTS.get(transition, NOTHING) | {transition}
         return self.play(moves, transition.value, *args, **kwargs)
 
-    def settle(self, transition: Transition, queue: str, items: list[Any]) -> None:
-        self.move(transition, queue, items)
+    def settle(self, transition: Transition, queue: str, items: list[Any], **more: Any) -> None:
+        self.move(transition, queue, items, **more)
         self.resend = (transition.value, (queue, items))
 
-    def resend_add(self, groups: tuple[tuple[NewJob, ...], ...]) -> None:
-        """Adding a given id again is another add, which writes `duplicated`."""
-        given = any(job.given for group in groups for job in group)
-        self.resend = None if given else ("add", (groups,))
+    def add_groups(self, *groups: tuple[NewJob, ...]) -> None:
+        jobs = [job for group in groups for job in group]
+        alike = [job.options.deduplication for job in jobs if job.options.deduplication]
+        moves = SIDE_EFFECTS[Transition.ADD] | {Transition.ADD}
+        if any(isinstance(mode, Deduplication) and mode.replace for mode in alike):
+            moves |= {Transition.REMOVE}
+        self.play(moves, "add", groups)
+        # Adding a given id, or a like job, again is another add, which writes its event.
+        again = alike or any(job.given or job.numbered for job in jobs)
+        self.resend = None if again else ("add", (groups,))
 
     def fresh(self) -> str:
         self.numbers += 1
@@ -151,15 +173,23 @@ class TwinProgram(RuleBasedStateMachine):
     def a_job(self, data: st.DataObject, **more: Any) -> NewJob:
         given = data.draw(st.booleans())
         job_id = data.draw(st.sampled_from(NAMES)) if given else self.fresh()
+        alike = self.a_mode(data, child=bool(more.get("parents")))
         return NewJob(
             queue=data.draw(queues),
             id=job_id,
             given=given,
+            numbered=not given and not data.draw(st.integers(0, 3)),
             name="work",
             data="{}",
-            options=JobOptions(job_id=job_id if given else None, **data.draw(options)),
+            options=JobOptions(job_id=job_id if given else None, **data.draw(options), **alike),
             **more,
         )
+
+    def a_mode(self, data: st.DataObject, *, child: bool) -> dict[str, Any]:
+        """Deduplication, or none; what is kept of a child's edges is left open."""
+        if not data.draw(st.integers(0, 2)):
+            return {}
+        return {"deduplication": data.draw(deduplications if child else deduplications | kept)}
 
     def order_is_left_open(self, queue: str, job_ids: list[str]) -> bool:
         """Whether prioritized jobs of one priority would be given back to the front twice.
@@ -185,9 +215,7 @@ class TwinProgram(RuleBasedStateMachine):
             self.a_job(data, parents=self.an_outer_edge(data))
             for _ in range(data.draw(st.integers(1, 3)))
         ]
-        groups = tuple((job,) for job in jobs)
-        self.move(Transition.ADD, groups)
-        self.resend_add(groups)
+        self.add_groups(*((job,) for job in jobs))
 
     @rule(data=st.data(), size=st.integers(2, 6))
     def add_flow(self, data: st.DataObject, size: int) -> None:
@@ -207,6 +235,7 @@ class TwinProgram(RuleBasedStateMachine):
                         job_id=data.draw(st.sampled_from(NAMES)) if given else None,
                         on_failure=data.draw(policies),
                         **data.draw(options),
+                        **({} if children else self.a_mode(data, child=True)),
                     ),
                 )
             )
@@ -215,16 +244,15 @@ class TwinProgram(RuleBasedStateMachine):
         except InvalidFlow:
             # Two of the ids drawn were the same.
             return
-        self.move(Transition.ADD, (jobs,))
-        self.resend_add((jobs,))
+        self.add_groups(jobs)
 
     # Rules: work.
 
-    @rule(queue=queues, limit=st.integers(0, 4))
-    def claim(self, queue: str, limit: int) -> None:
+    @rule(queue=queues, limit=st.integers(0, 4), rate=rates)
+    def claim(self, queue: str, limit: int, rate: RateLimit | None) -> None:
         token = self.fresh()
         claimed = self.move(
-            Transition.CLAIM, queue, limit, token=token, lock_ms=LOCK_MS, worker="w"
+            Transition.CLAIM, queue, limit, token=token, lock_ms=LOCK_MS, worker="w", rate=rate
         )
         self.hands += [(queue, record.id, token) for record in claimed.jobs]
 
@@ -244,18 +272,22 @@ class TwinProgram(RuleBasedStateMachine):
                 self.settle(Transition.FAIL, queue, [failure])
             self.hands.append((queue, record.id, token))
 
-    @rule(data=st.data(), keep=keeps)
-    def complete(self, data: st.DataObject, keep: Keep) -> None:
+    @rule(data=st.data(), keep=keeps, metrics=metrics)
+    def complete(self, data: st.DataObject, keep: Keep, metrics: int) -> None:
         # What a count keeps of jobs that ended in one millisecond is left open: one at a time.
         queue, held = self.some_hands(data, most=1 if keep != Keep() else 3)
         items = [Completion(job_id, token, f'"{job_id}"', keep) for job_id, token in held]
-        self.settle(Transition.COMPLETE, queue, items)
+        self.settle(Transition.COMPLETE, queue, items, metrics=metrics)
 
-    @rule(data=st.data(), keep=keeps)
-    def fail(self, data: st.DataObject, keep: Keep) -> None:
+    @rule(data=st.data(), keep=keeps, metrics=metrics)
+    def fail(self, data: st.DataObject, keep: Keep, metrics: int) -> None:
         queue, held = self.some_hands(data, most=1 if keep != Keep() else 3)
         items = [Failure(job_id, token, "boom", '["trace"]', keep) for job_id, token in held]
-        self.settle(Transition.FAIL, queue, items)
+        self.settle(Transition.FAIL, queue, items, metrics=metrics)
+
+    @rule(queue=queues, state=st.sampled_from(sorted(FINISHED)))
+    def look_at_metrics(self, queue: str, state: State) -> None:
+        self.play(NOTHING, "metrics", queue, state)
 
     @rule(data=st.data(), delay_ms=waits)
     def retry(self, data: st.DataObject, delay_ms: int) -> None:
@@ -322,6 +354,10 @@ class TwinProgram(RuleBasedStateMachine):
     @rule(data=st.data())
     def promote(self, data: st.DataObject) -> None:
         self.move(Transition.PROMOTE, *self.some_jobs(data, State.DELAYED))
+
+    @rule(queue=queues, name=st.sampled_from(NAMES_ALIKE))
+    def remove_deduplication_key(self, queue: str, name: str) -> None:
+        self.play(NOTHING, "remove_deduplication_key", queue, name)
 
     @rule(data=st.data(), state=st.sampled_from(sorted(FINISHED)))
     def reprocess(self, data: st.DataObject, state: State) -> None:

@@ -26,7 +26,13 @@ ENTRIES: list[tuple[EventKind, dict[str, str], dict[str, Any]]] = [
     (EventKind.STALLED, {"job_id": "a"}, {}),
     (EventKind.PROGRESS, {"job_id": "a", "data": "50"}, {"data": 50}),
     (EventKind.DUPLICATED, {"job_id": "a"}, {}),
+    (
+        EventKind.DEDUPLICATED,
+        {"job_id": "a", "deduplication_id": "d", "deduplicated_job_id": "b"},
+        {},
+    ),
     (EventKind.REMOVED, {"job_id": "a", "prev": "waiting"}, {}),
+    (EventKind.CLEANED, {"count": "5"}, {"count": 5}),
     (EventKind.DRAINED, {}, {}),
     (EventKind.PAUSED, {}, {}),
     (EventKind.RESUMED, {}, {}),
@@ -63,7 +69,8 @@ def test_events_about_no_job_are_no_job_events() -> None:
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
-        ("cleaned", {"count": "5"}),
+        ("cleaned", {"count": "some"}),
+        ("global:cleaned", {"count": "5"}),
         ("my-event", {}),
         ("completed", {"job_id": "a", "returnvalue": "{not JSON"}),
         ("completed", {"job_id": "a"}),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import InvalidFlow, InvalidOption, NotSerializable, PayloadTooLarge
 from oxherd.domain.flow import FlowJob, Plan, chain, outer_edge, plan
 from oxherd.domain.options import JobOptions, OnFailure, ParentJob
@@ -232,6 +233,20 @@ def test_an_outer_edge_has_the_jobs_policy() -> None:
     options = JobOptions(parent={"id": "a", "queue": "q"}, on_failure=OnFailure.BLOCK)
     assert outer_edge(options, "p") == (Edge("p:q:a", OnFailure.BLOCK),)
     assert outer_edge(JobOptions(), "p") == ()
+
+
+def test_a_job_with_children_is_not_dropped_for_another() -> None:
+    flow = named("top", named("mid", named("leaf"), deduplication=Deduplication("d")))
+    with pytest.raises(InvalidFlow, match=r"flow\.children\[0\]: .* cannot have deduplication"):
+        planned(flow)
+
+
+def test_a_child_may_be_dropped_for_another_but_not_kept_for_later() -> None:
+    assert names(named("top", named("leaf", deduplication=Deduplication("d", ttl=5))))
+    kept = Deduplication("d", keep_last_if_active=True)
+    assert names(named("alone", deduplication=kept))
+    with pytest.raises(InvalidFlow, match=r"flow\.children\[0\]: .* keep_last_if_active"):
+        planned(named("top", named("leaf", deduplication=kept)))
 
 
 def test_a_chain_runs_in_the_order_given() -> None:

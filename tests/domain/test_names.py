@@ -13,9 +13,11 @@ from oxherd.domain.names import (
     check_job_id,
     check_job_name,
     check_queue_name,
+    check_schedule_id,
     nearest,
 )
 from oxherd.domain.record import JobKey
+from oxherd.domain.schedule import job_id_of
 
 CHECKS = [check_queue_name, check_job_name, check_job_id]
 
@@ -79,6 +81,28 @@ parts = st.text(st.characters(exclude_characters=":", exclude_categories=["Cs"])
 def test_a_key_is_split_at_its_last_colons(prefix: str, queue: str, job_id: str) -> None:
     key = JobKey(prefix, queue, job_id)
     assert JobKey.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("schedule_id", ["tick", "a:b", "12", "a:1b", "repeat"])
+@pytest.mark.parametrize("prefix", ["bull", "my:bull"])
+def test_the_key_of_a_scheduled_job_is_split_before_its_id(prefix: str, schedule_id: str) -> None:
+    key = JobKey(prefix, "q", job_id_of(schedule_id, 1_795_322_139_445))
+    assert tuple(JobKey.parse(str(key))) == tuple(key)
+
+
+def test_a_queue_may_be_called_repeat() -> None:
+    assert tuple(JobKey.parse("my:bull:repeat:7")) == ("my:bull", "repeat", "7")
+
+
+@pytest.mark.parametrize("schedule_id", ["tick", "a:b:c:d", "12", "12:a", "x y"])
+def test_a_schedule_may_have_this_id(schedule_id: str) -> None:
+    assert check_schedule_id(schedule_id) == schedule_id
+
+
+@pytest.mark.parametrize("schedule_id", ["", None, 5, "tick:5", "a:b:c:d:e", "a\0b", "x" * 257])
+def test_no_schedule_has_this_id(schedule_id: object) -> None:
+    with pytest.raises(InvalidOption, match="schedule id"):
+        check_schedule_id(schedule_id)
 
 
 def test_the_nearest_name_is_told() -> None:

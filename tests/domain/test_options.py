@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from oxherd.domain.backoff import Backoff
 from oxherd.domain.checks import MAX_SECONDS
+from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.keep import KEEP_ALL, KEEP_NONE, Keep
 from oxherd.domain.options import (
@@ -87,7 +88,13 @@ REFUSED: list[dict[str, Any]] = [
     {"timeout": 0},
     {"timeout": -1},
     {"timeout": math.inf},
-    {"deduplication": {"id": "x"}},
+    {"deduplication": {"id": ""}},
+    {"deduplication": {"ttl": 5}},
+    {"deduplication": {"id": "x", "tll": 5}},
+    {"deduplication": {"id": "x", "ttl": -5}},
+    {"deduplication": {"id": "x", "extend": 1}},
+    {"deduplication": "x"},
+    {"deduplication": {"id": "x"}, "parent": {"id": "a", "queue": "q"}},
     {"parent": "top"},
     {"parent": {"id": "a"}},
     {"parent": {"id": "a", "queue": "q", "que": 1}},
@@ -128,6 +135,8 @@ def test_an_impossible_value_is_refused(options: dict[str, Any]) -> None:
         {"remove_on_complete": 0},
         {"remove_on_fail": Keep(age=timedelta(days=1), limit=3)},
         {"timeout": 0.5},
+        {"deduplication": {"id": "x", "ttl": 5}},
+        {"deduplication": Deduplication("x", ttl=timedelta(seconds=5), extend=True)},
     ],
     ids=repr,
 )
@@ -162,7 +171,7 @@ def test_an_unknown_backoff_names_the_nearest() -> None:
         JobOptions(backoff="exponentail")
 
 
-@pytest.mark.parametrize("name", ["deduplication", "debounce", "repeat", "telemetry"])
+@pytest.mark.parametrize("name", ["debounce", "repeat", "telemetry"])
 def test_what_does_not_work_yet_says_so(name: str) -> None:
     with pytest.raises(InvalidOption, match="does not work yet"):
         JobOptions.from_mapping({name: {"id": "x"}})

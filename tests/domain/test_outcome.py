@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from oxherd.domain.backoff import Backoff
-from oxherd.domain.errors import NotSerializable
+from oxherd.domain.errors import InvalidOption, NotSerializable
 from oxherd.domain.keep import KEEP_ALL, KEEP_NONE, Keep
 from oxherd.domain.options import JobOptions
 from oxherd.domain.outcome import (
@@ -21,6 +23,7 @@ from oxherd.domain.outcome import (
     Released,
     Retrial,
     Rules,
+    Throttled,
     completed,
     condemned,
     failed,
@@ -29,7 +32,7 @@ from oxherd.domain.outcome import (
     stacktrace_of,
 )
 from oxherd.domain.record import JobRecord
-from oxherd.domain.signals import Postpone, Release, Unrecoverable, WaitForChildren
+from oxherd.domain.signals import Postpone, RateLimited, Release, Unrecoverable, WaitForChildren
 
 RULES = Rules()
 
@@ -83,6 +86,8 @@ def test_the_jobs_own_retention_comes_first() -> None:
         (Postpone(1.5), Postponement("a", "t", 1_500)),
         (WaitForChildren(), AwaitingChildren("a", "t")),
         (Release(), Released("a", "t")),
+        (RateLimited(2), Throttled("a", "t", 2_000)),
+        (RateLimited(timedelta(minutes=1)), Throttled("a", "t", 60_000)),
     ],
 )
 def test_a_signal_is_no_error(signal: Exception, outcome: object) -> None:
@@ -99,6 +104,26 @@ def test_an_error_is_tried_again_while_attempts_are_left(
     outcome = raised(record(made, attempts=attempts), "t", error(), RULES, 0)
     assert isinstance(outcome, Retrial if again else Failure)
     assert outcome.reason == "böse"
+
+
+@pytest.mark.parametrize(
+    ("started", "most", "again", "forbidden"),
+    [(1, None, True, False), (2, 3, True, False), (3, 3, False, False), (4, 3, False, True)],
+)
+def test_the_number_of_starts_is_limited(
+    started: int, most: int | None, *, again: bool, forbidden: bool
+) -> None:
+    job = structs.replace(record(attempts=9), attempts_started=started)
+    rules = Rules(max_started_attempts=most)
+    assert isinstance(raised(job, "t", error(), rules, 0), Retrial if again else Failure)
+    reason = "job started more than allowable limit"
+    assert rules.forbid(job) == (reason if forbidden else None)
+
+
+def test_an_impossible_wait_is_refused() -> None:
+    for signal in (Postpone(-1), RateLimited(float("nan"))):
+        with pytest.raises(InvalidOption):
+            raised(record(), "t", signal, RULES, 0)
 
 
 def test_an_unrecoverable_error_is_not_tried_again() -> None:

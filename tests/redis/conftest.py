@@ -9,11 +9,13 @@ import pytest
 
 from oxherd.engines.redis.store import RedisStore
 from tests.redis.keyspace import connect, keys_under
+from tests.redis.proxy import proxy_to
 from tests.servers import start_redis
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from tests.redis.proxy import Proxy
     from tests.servers import RedisServer
     from tests.timing import FakeClock
 
@@ -57,3 +59,16 @@ async def live_store(server: RedisServer, prefix: str, client: Any) -> AsyncIter
     opened = RedisStore(server.url, prefix=prefix)
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture
+async def proxy(server: RedisServer) -> AsyncIterator[Proxy]:
+    async with proxy_to(server.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def far_store(proxy: Proxy, prefix: str, client: Any) -> AsyncIterator[RedisStore]:
+    store = RedisStore(proxy.url, prefix=prefix)
+    yield store
+    await store.aclose()

@@ -47,6 +47,33 @@ def failure(record: JobRecord, token: str, reason: str = "boom") -> Failure:
     return Failure(record.id, token, reason, "[]", KEEP_ALL)
 
 
+def shared_child(prefix: str, options: JobOptions, policy: OnFailure) -> list[NewJob]:
+    """Two parents, `p1` and `p2`, of one child."""
+    child_key = f"{prefix}:low:child"
+    parents = [new_job("top", name, children=(child_key,)) for name in ("p1", "p2")]
+    edges = tuple(Edge(f"{prefix}:top:{parent.id}", policy) for parent in parents)
+    return [*parents, new_job("low", "child", options=options, parents=edges)]
+
+
+def finish_as_another_client(client: Any, prefix: str, *, failed: bool = False) -> None:
+    """What another client's worker does at a job's end: it knows the first parent only."""
+    base, key = f"{prefix}:low:", f"{prefix}:low:child"
+    parent = f"{prefix}:top:p1"
+    client.lrem(f"{base}active", -1, "child")
+    client.delete(f"{key}:lock")
+    client.srem(f"{parent}:dependencies", key)
+    if failed:
+        client.hset(key, mapping={"failedReason": "boom", "finishedOn": 1, "atm": 1})
+        client.zadd(f"{base}failed", {"child": 1})
+        client.hset(f"{parent}:failed", key, "boom")
+    else:
+        client.hset(key, mapping={"returnvalue": "7", "finishedOn": 1, "atm": 1})
+        client.zadd(f"{base}completed", {"child": 1})
+        client.hset(f"{parent}:processed", key, "7")
+    client.zrem(f"{prefix}:top:waiting-children", "p1")
+    client.rpush(f"{prefix}:top:wait", "p1")
+
+
 def _with(job: NewJob, **changes: Any) -> NewJob:
     fields = {name: getattr(job, name) for name in NewJob.__slots__}
     return NewJob(**(fields | changes))

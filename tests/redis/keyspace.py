@@ -31,7 +31,7 @@ def keyspace(client: Any, prefix: str) -> Keyspace:
     return {
         "bull" + key.removeprefix(prefix): _content(client, key, prefix)
         for key in keys_under(client, prefix)
-        if ":ox:" not in key
+        if ":ox:" not in key and "-ox:" not in key
     }
 
 

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from oxherd.engines.redis.scripts import SCRIPTS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -107,3 +109,8 @@ async def proxy_to(url: str) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         await proxy.stop()
+
+
+def lose_next(proxy: Proxy, verb: str) -> None:
+    """The next call of a verb is done, and its answer lost."""
+    proxy.lose_answer_to = b"EVALSHA\r\n$40\r\n" + SCRIPTS[verb].digest

@@ -18,6 +18,7 @@ from oxherd.domain.errors import (
 )
 from oxherd.domain.lifecycle import State
 from oxherd.engines import open_store
+from oxherd.engines.redis.scripts import SCRIPTS
 from oxherd.engines.redis.store import RedisStore
 from tests.redis.jobs import completion, family, new_job
 from tests.redis.keyspace import connect
@@ -80,6 +81,62 @@ async def test_the_order_of_one_tick_is_kept_at_the_first_use_of_a_script(
     assert [job.id for job in claimed.jobs] == [held.id]
 
 
+async def test_the_order_of_a_tick_is_kept_when_the_server_forgets_its_scripts(
+    live_store: RedisStore, client: Any
+) -> None:
+    await live_store.add([[new_job() for _ in range(4)]])
+    held = (await live_store.claim("q", 1, token="t0", lock_ms=LOCK_MS)).jobs[0]
+    client.script_flush()
+    # One script is there again, those of the next tick are not.
+    await live_store.counts("q")
+    for number in range(1, 4):
+        [claimed, _] = await asyncio.gather(
+            live_store.claim("q", 1, token=f"t{number}", lock_ms=LOCK_MS),
+            live_store.release("q", [completion(held, f"t{number - 1}")]),
+        )
+        assert claimed.jobs[0].id != held.id
+        [_, claimed] = await asyncio.gather(
+            live_store.release("q", [completion(claimed.jobs[0], f"t{number}")]),
+            live_store.claim("q", 1, token=f"t{number}", lock_ms=LOCK_MS),
+        )
+        held = claimed.jobs[0]
+        client.script_flush()
+
+
+async def test_the_server_knows_all_scripts_from_the_first_call(
+    server: RedisServer, client: Any, prefix: str
+) -> None:
+    client.script_flush()
+    client.config_resetstat()
+    for _ in range(2):
+        store = RedisStore(server.url, prefix=prefix)
+        await store.counts("q")
+        await store.aclose()
+
+    stats = client.info("commandstats")
+    assert "cmdstat_eval" not in stats
+    assert stats["cmdstat_script|load"]["calls"] == len(SCRIPTS)
+    assert all(client.script_exists(*(script.digest.decode() for script in SCRIPTS.values())))
+
+
+async def test_where_scripts_may_not_be_loaded_the_calls_bring_them(
+    server: RedisServer, client: Any, prefix: str
+) -> None:
+    client.script_flush()
+    client.acl_setuser(
+        "reader", enabled=True, nopass=True, keys=["*"], categories=["+@all"],
+        commands=["-script"], reset=True,
+    )  # fmt: skip
+    try:
+        store = RedisStore(server.url.replace("redis://", "redis://reader:x@"), prefix=prefix)
+        await store.add([[new_job()]])
+        assert len((await store.claim("q", 1, token="t", lock_ms=LOCK_MS)).jobs) == 1
+        assert (await store.counts("q"))[State.ACTIVE] == 1
+        await store.aclose()
+    finally:
+        client.acl_deluser("reader")
+
+
 async def test_flushing_scripts_hurts_no_flow(
     live_store: RedisStore, client: Any, prefix: str
 ) -> None:
@@ -108,7 +165,7 @@ async def test_a_store_belongs_to_its_first_loop(live_store: RedisStore) -> None
     await live_store.counts("q")
 
     def elsewhere() -> None:
-        asyncio.run(live_store.counts("q"))  # type: ignore[arg-type]
+        asyncio.run(live_store.counts("q"))
 
     with pytest.raises(WrongLoop):
         await asyncio.to_thread(elsewhere)

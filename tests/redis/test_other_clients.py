@@ -5,45 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from oxherd.domain.keep import KEEP_NONE
 from oxherd.domain.lifecycle import State
 from oxherd.domain.options import JobOptions, OnFailure
 from oxherd.domain.outcome import Held
-from oxherd.domain.record import ChildStatus, Edge, NewJob
-from tests.redis.jobs import completion, failure, family, new_job
+from oxherd.domain.record import ChildStatus, Edge
+from oxherd.store import Rescued
+from tests.redis.jobs import (
+    completion,
+    failure,
+    family,
+    finish_as_another_client,
+    new_job,
+    shared_child,
+)
 
 if TYPE_CHECKING:
     from oxherd.engines.redis.store import RedisStore
     from tests.timing import FakeClock
 
 LOCK_MS = 30_000
-
-
-def shared_child(prefix: str, options: JobOptions, policy: OnFailure) -> list[NewJob]:
-    """Two parents, `p1` and `p2`, of one child."""
-    child_key = f"{prefix}:low:child"
-    parents = [new_job("top", name, children=(child_key,)) for name in ("p1", "p2")]
-    edges = tuple(Edge(f"{prefix}:top:{parent.id}", policy) for parent in parents)
-    return [*parents, new_job("low", "child", options=options, parents=edges)]
-
-
-def finish_as_node(client: Any, prefix: str, *, failed: bool = False) -> None:
-    """What another client's worker does at a job's end: it knows the first parent only."""
-    base, key = f"{prefix}:low:", f"{prefix}:low:child"
-    parent = f"{prefix}:top:p1"
-    client.lrem(f"{base}active", -1, "child")
-    client.delete(f"{key}:lock")
-    client.srem(f"{parent}:dependencies", key)
-    if failed:
-        client.hset(key, mapping={"failedReason": "boom", "finishedOn": 1, "atm": 1})
-        client.zadd(f"{base}failed", {"child": 1})
-        client.hset(f"{parent}:failed", key, "boom")
-    else:
-        client.hset(key, mapping={"returnvalue": "7", "finishedOn": 1, "atm": 1})
-        client.zadd(f"{base}completed", {"child": 1})
-        client.hset(f"{parent}:processed", key, "7")
-    client.zrem(f"{prefix}:top:waiting-children", "p1")
-    client.rpush(f"{prefix}:top:wait", "p1")
 
 
 async def test_the_second_parent_is_settled_for_a_worker_that_does_not_know_it(
@@ -55,12 +38,13 @@ async def test_the_second_parent_is_settled_for_a_worker_that_does_not_know_it(
     assert '"removeOnComplete":false' in stored
     claimed = await store.claim("low", 1, token="t", lock_ms=LOCK_MS)
     assert claimed.jobs[0].options == options
-    finish_as_node(client, prefix)
+    finish_as_another_client(client, prefix)
     # The other client's worker is the one that checks for stalled jobs.
     client.set(f"{prefix}:low:stalled-check", 1)
     assert await store.states("top", ["p2"]) == [State.WAITING_CHILDREN]
 
-    await store.rescue("low", max_stalled_count=1, interval_ms=30_000)
+    rescued = await store.rescue("low", max_stalled_count=1, interval_ms=30_000)
+    assert rescued == Rescued(half_settled=("low",))
     assert await store.states("top", ["p1", "p2"]) == [State.WAITING, State.WAITING]
     page = await store.children("top", "p2")
     assert [(link.status, link.value) for link in page.links] == [(ChildStatus.PROCESSED, "7")]
@@ -74,7 +58,7 @@ async def test_the_second_parent_is_told_of_a_failure_too(
 ) -> None:
     await store.add([shared_child(prefix, JobOptions(), OnFailure.IGNORE)])
     await store.claim("low", 1, token="t", lock_ms=LOCK_MS)
-    finish_as_node(client, prefix, failed=True)
+    finish_as_another_client(client, prefix, failed=True)
     await store.rescue("low", max_stalled_count=1, interval_ms=0)
     page = await store.children("top", "p2")
     assert [(link.status, link.failure) for link in page.links] == [(ChildStatus.IGNORED, "boom")]
@@ -200,7 +184,7 @@ async def test_a_rescue_leaves_the_jobs_of_a_scheduler_their_chances(
     await store.claim("q", 1, token="t", lock_ms=LOCK_MS)
     client.delete(f"{prefix}:q:j:lock")
     await store.rescue("q", max_stalled_count=0, interval_ms=0)
-    assert await store.rescue("q", max_stalled_count=0, interval_ms=0) == ["j"]
+    assert (await store.rescue("q", max_stalled_count=0, interval_ms=0)).jobs == ("j",)
     [job] = await store.jobs("q", ["j"])
     assert job is not None
     assert job.deferred_failure is None
@@ -232,17 +216,47 @@ async def test_a_job_leaves_no_key_behind(store: RedisStore, client: Any, prefix
     await store.append_log("low", claimed.jobs[0].id, ["line"])
     await store.complete("low", [completion(claimed.jobs[0], "t")])
     assert await store.remove("top", ["p"], children=True) == [None]
-    left = {key.split(":", 2)[2] for key in client.scan_iter(match=f"{prefix}:*")}
-    assert {name for name in left if "ox:" not in name} <= {"id", "meta", "events", "marker", "pc"}
+    keys = client.scan_iter(match=f"{prefix}:*")
+    left = {key.split(":", 2)[2] for key in keys if "ox:" not in key}
+    assert left <= {"id", "meta", "events", "marker", "pc"}
 
 
-async def test_a_worker_of_the_parents_queue_settles_it_as_well(
-    store: RedisStore, client: Any, prefix: str
+@pytest.mark.parametrize("served", ["first", "top"])
+async def test_a_worker_of_any_parents_queue_settles_it_as_well(
+    *, served: str, store: RedisStore, client: Any, prefix: str
 ) -> None:
     """The child's queue may have no worker of ours at all."""
-    await store.add([shared_child(prefix, JobOptions(), OnFailure.FAIL_PARENT)])
+    child_key = f"{prefix}:low:child"
+    first, second = (
+        new_job(queue, name, children=(child_key,))
+        for queue, name in (("first", "p1"), ("top", "p2"))
+    )
+    edges = tuple(
+        Edge(f"{prefix}:{parent.queue}:{parent.id}", OnFailure.FAIL_PARENT)
+        for parent in (first, second)
+    )
+    await store.add([[first, second, new_job("low", "child", parents=edges)]])
     await store.claim("low", 1, token="t", lock_ms=LOCK_MS)
-    finish_as_node(client, prefix)
-    await store.rescue("top", max_stalled_count=1, interval_ms=30_000)
+    finish_as_another_client(client, prefix)
+    rescued = await store.rescue(served, max_stalled_count=1, interval_ms=30_000)
+    assert rescued == Rescued(half_settled=("low",))
     assert await store.states("top", ["p2"]) == [State.WAITING]
-    assert client.exists(f"{prefix}:low:ox:parents", f"{prefix}:top:ox:shared") == 0
+    assert client.keys(f"{prefix}:*:ox:parents") == client.keys(f"{prefix}:*:ox:shared") == []
+    again = await store.rescue(served, max_stalled_count=1, interval_ms=30_000)
+    assert again == Rescued()
+
+
+async def test_a_parent_that_waits_on_is_settled_when_another_client_retries_the_child(
+    store: RedisStore, client: Any, prefix: str
+) -> None:
+    await store.add([shared_child(prefix, JobOptions(), OnFailure.BLOCK)])
+    [child] = (await store.claim("low", 1, token="t", lock_ms=LOCK_MS)).jobs
+    assert await store.fail("low", [failure(child, "t")]) == [None]
+    assert await store.rescue("low", max_stalled_count=1, interval_ms=0) == Rescued()
+    client.zrem(f"{prefix}:low:failed", "child")
+    client.hdel(f"{prefix}:low:child", "failedReason", "finishedOn")
+    client.lpush(f"{prefix}:low:active", "child")
+    finish_as_another_client(client, prefix)
+    rescued = await store.rescue("top", max_stalled_count=1, interval_ms=0)
+    assert rescued == Rescued(half_settled=("low",))
+    assert await store.states("top", ["p2"]) == [State.WAITING]

@@ -93,3 +93,31 @@ def test_a_missing_include_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "local base = KEYS[1]\nlocal nonce = ARGV[1]\n-- include nothing\n")
     with pytest.raises(BadScript, match="nothing"):
         load("pause", tmp_path)
+
+
+CONSTANTS = 'local key = {\nmeta = "meta",\nevents = "events",\n}\n'
+HEADER = "local base = KEYS[1]\nlocal nonce = ARGV[1]\n"
+
+
+def test_constants_stand_in_the_place_of_their_names(tmp_path: Path) -> None:
+    body = (
+        "local job_key = { key = nonce, job_key = 1 }\n"
+        "return base .. key.meta .. key.events .. job_key.key.meta .. job_key.meta"
+    )
+    write(tmp_path, f"{HEADER}{CONSTANTS}{body}\n")
+    folded = body.replace(" key.meta", ' "meta"').replace("key.events", '"events"')
+    assert load("pause", tmp_path).source.decode() == HEADER + folded
+
+
+def test_a_table_that_is_used_whole_stays(tmp_path: Path) -> None:
+    body = "for name in pairs(key) do redis.call('DEL', name, key.meta) end\n"
+    write(tmp_path, HEADER + CONSTANTS + body)
+    assert load("pause", tmp_path).source.decode() == HEADER + CONSTANTS + body.strip().replace(
+        "key.meta", '"meta"'
+    )
+
+
+def test_a_constant_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, HEADER + CONSTANTS + "return key.other\n")
+    with pytest.raises(BadScript, match=r"key\.other"):
+        load("pause", tmp_path)

@@ -42,6 +42,16 @@ async def adds(path: str, first: str) -> None:
     await store.aclose()
 
 
+async def holds(path: str) -> None:
+    """Take a job, and complete it when standard input says something."""
+    store = opened(path)
+    (job,) = await take(store, token="held")
+    tell("ready")
+    sys.stdin.readline()
+    assert await store.complete("q", [completion(job.id, token="held")]) == [None]
+    await store.aclose()
+
+
 async def drains(path: str) -> None:
     """Run jobs until there are none; tell the ids of those that were run."""
     store = opened(path)
@@ -86,6 +96,7 @@ def tell(line: str) -> None:
 VERBS: dict[str, Callable[..., Awaitable[None]]] = {
     "opens": opens,
     "adds": adds,
+    "holds": holds,
     "drains": drains,
     "dies": dies,
 }

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oxherd.domain.errors import StoreUnavailable
+from oxherd.domain.lifecycle import State
+from oxherd.domain.schedule import Repeat, Schedule
 from oxherd.engines.sqlite.schema import APPLICATION_ID, steps
-from tests.sqlite.using import opened, put
+from tests.sqlite.using import completion, opened, put, take
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +90,44 @@ async def test_a_file_that_is_not_ours_to_change_is_refused_untouched(
 
     with closing(sqlite3.connect(path)) as connection:
         assert list(connection.iterdump()) == before
+
+
+OLD_FILE = """
+INSERT INTO queues (id, prefix, name, paused) VALUES (1, 'bull', 'q', 0);
+INSERT INTO jobs (id, queue, job_id, state, rank, name, data, options, timestamp, parents) VALUES
+  (1, 1, 'waits', 0, 1, 'work', '{}', '{}', 1700000000000, NULL),
+  (2, 1, 'child', 0, 2, 'work', '{}', '{}', 1700000000000, '[["bull:q:parent","fail-parent"]]'),
+  (3, 1, 'parent', 3, 1, 'work', '{}', '{"keepLogs":3}', 1700000000000, NULL);
+INSERT INTO edges (parent, child, child_key, place, policy)
+  VALUES (3, 2, 'bull:q:child', 0, 'fail-parent');
+INSERT INTO events VALUES (1, 1, 'added', 'waits', 'work', NULL);
+"""
+
+
+async def test_a_file_of_the_first_version_goes_on(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(steps()[0])
+        connection.executescript(OLD_FILE)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    store = opened(path)
+
+    jobs = await take(store, 2)
+    assert [(job.id, job.schedule_id, job.deduplication_id) for job in jobs] == [
+        ("waits", None, None), ("child", None, None),
+    ]  # fmt: skip
+    assert await store.complete("q", [completion(job.id) for job in jobs], metrics=5) == [None] * 2
+
+    assert await store.states("q", ["parent"]) == [State.WAITING]
+    assert (await store.limits("q")).concurrency is None
+    assert await store.put_schedule(
+        "q", Schedule(id="tick", repeat=Repeat(every_ms=1_000), name="tock")
+    )
+    assert (await store.metrics("q", State.COMPLETED)).count == 2
+    assert int(await store.last_event_id("q")) > 1
+    assert pragma(path, "user_version") == len(steps())
+    await store.aclose()
 
 
 def write_notes(path: Path) -> None:

@@ -8,6 +8,7 @@ OxherdError
 ├── JobNotFound             no job has that id
 ├── WrongState              the job is not in a state the verb can leave
 │   └── LockLost            another worker holds the job, or nobody does
+├── BelongsToSchedule       the job is the next one of a schedule
 ├── HasPendingChildren      a parent cannot complete: children are pending
 ├── HasFailedChildren       a parent cannot complete: a child failed for good
 ├── JobFailed               the awaited job failed
@@ -88,6 +89,18 @@ class LockLost(WrongState):
             f" (the job is {state or 'gone'}); another worker may be running it"
         )
         self.args = (message,)
+
+
+class BelongsToSchedule(_AboutJob):
+    """The job is the pending one of a schedule, which would stop without it."""
+
+    def __init__(self, job_id: str, queue: str) -> None:
+        super().__init__(
+            f"job {job_id!r} of queue {queue!r} is the next one of a schedule;"
+            " remove the schedule with remove_job_scheduler()",
+            job_id=job_id,
+            queue=queue,
+        )
 
 
 class HasPendingChildren(_AboutJob):

@@ -117,6 +117,15 @@ class Duplicated(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deduplicated(JobEvent):
+    """A job was dropped for another: `job_id` stays, `deduplicated_job_id` does not."""
+
+    kind = EventKind.DEDUPLICATED
+    deduplication_id: str
+    deduplicated_job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removed(JobEvent):
     """A job was removed; `prev` is where it was."""
 
@@ -129,6 +138,14 @@ class Drained(Event):
     """Nothing waits and nothing runs any more."""
 
     kind = EventKind.DRAINED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned(Event):
+    """A queue was cleaned of `count` jobs."""
+
+    kind = EventKind.CLEANED
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +174,12 @@ _CLASSES: Final[Mapping[str, type[Event]]] = {
     cls.kind.value: cls
     for cls in (
         Added, Waiting, Delayed, WaitingChildren, Active, Completed, Failed, RetriesExhausted,
-        Stalled, Progress, Duplicated, Removed, Drained, Paused, Resumed,
+        Stalled, Progress, Duplicated, Deduplicated, Removed, Drained, Cleaned, Paused, Resumed,
     )
     if cls.kind is not None
 }  # fmt: skip
 _JSON_FIELDS: Final = frozenset({"returnvalue", "data"})
-_INTEGER_FIELDS: Final = frozenset({"delay", "attempts_made"})
+_INTEGER_FIELDS: Final = frozenset({"delay", "attempts_made", "count"})
 _NAMES: Final = {cls: frozenset(f.name for f in fields(cls)) for cls in _CLASSES.values()}
 
 

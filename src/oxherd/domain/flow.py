@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.codec import encode
+from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import InvalidFlow, InvalidOption, OxherdError
 from oxherd.domain.names import check_job_name, check_queue_name, nearest
 from oxherd.domain.options import JobOptions, OnFailure, ParentJob, as_options, merge
@@ -125,13 +126,14 @@ def plan(
 
     Raises:
         InvalidFlow: a cycle (with its path), a missing name or queue, two different jobs of one
-            id, a child listed twice under one parent.
+            id, a child listed twice under one parent, a deduplication that would tear it apart.
         InvalidOption, NotSerializable, PayloadTooLarge: a node is refused; the message has its
             path.
     """
     nodes = _collect(flow, prefix, new_id, defaults)
     _refuse_cycles(nodes)
     _refuse_outer_parents_inside(nodes)
+    _refuse_torn_flows(nodes)
     root = nodes[0]
     if flow_id is None:
         flow_id = new_id() if root.given else root.id
@@ -347,6 +349,21 @@ def _refuse_outer_parents_inside(nodes: list[_Node]) -> None:
                         f"options.parent names {edge.parent}, a job of this flow, which is a cycle"
                         " or a second edge; list the job among that job's children instead"
                     )
+
+
+def _refuse_torn_flows(nodes: list[_Node]) -> None:
+    """A job that is dropped leaves its children behind; one that is kept comes back alone."""
+    children = {id(child) for node in nodes for child in node.children}
+    for node in nodes:
+        found = node.options.deduplication
+        if not isinstance(found, Deduplication):
+            continue
+        if node.children:
+            with node.spot:
+                raise InvalidFlow("a job with children cannot have deduplication")
+        if found.keep_last_if_active and id(node) in children:
+            with node.spot:
+                raise InvalidFlow("a job with a parent cannot have keep_last_if_active")
 
 
 def _refuse_cycles(nodes: list[_Node]) -> None:

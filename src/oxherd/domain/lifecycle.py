@@ -40,8 +40,10 @@ class EventKind(StrEnum):
     STALLED = "stalled"
     PROGRESS = "progress"
     DUPLICATED = "duplicated"
+    DEDUPLICATED = "deduplicated"
     REMOVED = "removed"
     DRAINED = "drained"
+    CLEANED = "cleaned"
     PAUSED = "paused"
     RESUMED = "resumed"
 
@@ -61,7 +63,12 @@ class Transition(StrEnum):
     PROMOTE = "promote"
     PROMOTE_DUE = "promote_due"
     REPROCESS = "reprocess"
+    CHANGE_DELAY = "change_delay"
+    CHANGE_PRIORITY = "change_priority"
     REMOVE = "remove"
+    DRAIN = "drain"
+    CLEAN = "clean"
+    OBLITERATE = "obliterate"
     SETTLE_PARENT = "settle_parent"
     WITHDRAW_FAILURE = "withdraw_failure"
     EVICT = "evict"
@@ -72,7 +79,7 @@ class Move:
     """Which states a transition leaves, and for each state it may reach, the events in order.
 
     `None` stands for "no such job". `on_occasion` are events that follow only when their
-    condition holds (the engine's docstring in `store.py` says when).
+    condition holds (the port's docstring says when).
     """
 
     sources: frozenset[State | None]
@@ -110,7 +117,7 @@ TRANSITIONS: Final[Mapping[Transition, Move]] = {
             target: (EventKind.ADDED, *events)
             for target, events in (_TO_READY | _TO_DELAYED | _TO_WAITING_CHILDREN).items()
         },
-        on_occasion=(EventKind.DUPLICATED,),
+        on_occasion=(EventKind.DUPLICATED, EventKind.REMOVED, EventKind.DEDUPLICATED),
     ),
     Transition.CLAIM: Move(
         sources=_from(State.WAITING, State.PRIORITIZED),
@@ -143,7 +150,17 @@ TRANSITIONS: Final[Mapping[Transition, Move]] = {
         sources=_from(State.COMPLETED, State.FAILED),
         targets=_TO_READY | _TO_WAITING_CHILDREN,
     ),
+    Transition.CHANGE_DELAY: Move(sources=_from(State.DELAYED), targets=_TO_DELAYED),
+    Transition.CHANGE_PRIORITY: Move(
+        sources=_from(State.WAITING, State.PRIORITIZED),
+        targets={State.WAITING: (), State.PRIORITIZED: ()},
+    ),
     Transition.REMOVE: Move(sources=frozenset(_ANY), targets={None: (EventKind.REMOVED,)}),
+    Transition.DRAIN: Move(
+        sources=_from(State.WAITING, State.PRIORITIZED, State.DELAYED), targets={None: ()}
+    ),
+    Transition.CLEAN: Move(sources=frozenset(_ANY), targets={None: ()}),
+    Transition.OBLITERATE: Move(sources=frozenset(_ANY), targets={None: ()}),
     Transition.SETTLE_PARENT: Move(
         sources=_from(State.WAITING_CHILDREN, State.DELAYED),
         targets=_TO_READY | _TO_DELAYED,

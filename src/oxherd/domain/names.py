@@ -24,6 +24,9 @@ RESERVED_IDS: Final = frozenset(
 """Words that name a queue's own keys (BullMQ protocol, 1.1): such a job would overwrite one."""
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
+_LIKE_A_JOB: Final = re.compile(r":[0-9]+$")
+_MOST_COLONS: Final = 3
+"""In the id of a schedule (BullMQ protocol, 4.13)."""
 
 
 def check_queue_name(name: object) -> str:
@@ -46,6 +49,21 @@ def check_job_id(job_id: object) -> str:
     if text in RESERVED_IDS:
         raise InvalidOption(
             f"job id {text!r} is reserved: it names a key of the queue; choose another"
+        )
+    return text
+
+
+def check_schedule_id(schedule_id: object) -> str:
+    """Return the id of a schedule, or raise `InvalidOption` saying why it cannot be one."""
+    text = _check_text("schedule id", schedule_id, colon=True)
+    if _LIKE_A_JOB.search(text):
+        raise InvalidOption(
+            f"schedule id {text!r} ends like the ids of its jobs; leave the ':' and digits out"
+        )
+    if text.count(":") > _MOST_COLONS:
+        raise InvalidOption(
+            f"schedule id {text!r} has more than {_MOST_COLONS} ':'; older clients would take it"
+            " for a repeatable job of theirs"
         )
     return text
 

@@ -16,6 +16,7 @@ from oxherd.domain.backoff import (
     backoff_mapping,
 )
 from oxherd.domain.checks import refuse, seconds, seconds_of_ms, to_ms, whole_number
+from oxherd.domain.deduplication import Deduplication, as_deduplication, stored_deduplication
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.keep import Keep, as_keep, keep_from_mapping, keep_mapping
 from oxherd.domain.names import check_job_id, nearest
@@ -76,6 +77,7 @@ class JobOptions:
         stack_trace_limit: how many attempts' stack traces to keep (10 unless given).
         size_limit: the largest data, in bytes of JSON.
         timeout: seconds that one attempt may take.
+        deduplication: what makes it like another job, and what happens then.
         parent: a live job that waits for this one.
         on_failure: what this job's failure does to its parents.
 
@@ -96,16 +98,33 @@ class JobOptions:
     stack_trace_limit: int | None = None
     size_limit: int | None = None
     timeout: float | timedelta | None = None
-    deduplication: None = None
+    deduplication: Deduplication | Mapping[str, Any] | None = None
     parent: ParentJob | Mapping[str, str] | None = None
     on_failure: OnFailure | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        whole_number("attempts", self.attempts, low=0)
+        self._check_plain()
         if self.backoff is not None:
             put(self, "backoff", as_backoff(self.backoff))
         put(self, "delay", seconds("delay", self.delay))
+        put(self, "remove_on_complete", as_keep("remove_on_complete", self.remove_on_complete))
+        put(self, "remove_on_fail", as_keep("remove_on_fail", self.remove_on_fail))
+        if self.timeout is not None:
+            put(self, "timeout", seconds("timeout", self.timeout))
+            if not self.timeout:
+                refuse("timeout", self.timeout, "more than 0 seconds")
+        if self.deduplication is not None:
+            put(self, "deduplication", as_deduplication(self.deduplication))
+            if self.parent is not None:
+                raise InvalidOption("a job with deduplication cannot have a parent")
+        if self.parent is not None:
+            put(self, "parent", _parent(self.parent))
+        if self.on_failure is not None:
+            put(self, "on_failure", _on_failure(self.on_failure))
+
+    def _check_plain(self) -> None:
+        whole_number("attempts", self.attempts, low=0)
         whole_number("priority", self.priority, low=0, high=MAX_PRIORITY)
         if not isinstance(self.lifo, bool):
             refuse("lifo", self.lifo, "True or False")
@@ -113,22 +132,10 @@ class JobOptions:
             check_job_id(self.job_id)
         if self.timestamp is not None:
             whole_number("timestamp", self.timestamp, low=_OLDEST_MS, high=_LATEST_MS)
-        put(self, "remove_on_complete", as_keep("remove_on_complete", self.remove_on_complete))
-        put(self, "remove_on_fail", as_keep("remove_on_fail", self.remove_on_fail))
         for name in ("keep_logs", "stack_trace_limit", "size_limit"):
             value = getattr(self, name)
             if value is not None:
                 whole_number(name, value, low=0)
-        if self.timeout is not None:
-            put(self, "timeout", seconds("timeout", self.timeout))
-            if not self.timeout:
-                refuse("timeout", self.timeout, "more than 0 seconds")
-        if self.deduplication is not None:
-            _not_yet("deduplication")
-        if self.parent is not None:
-            put(self, "parent", _parent(self.parent))
-        if self.on_failure is not None:
-            put(self, "on_failure", _on_failure(self.on_failure))
 
     @property
     def tries(self) -> int:
@@ -152,6 +159,8 @@ class JobOptions:
         }
         values |= {key: getattr(self, name) or None for name, key in _PLAIN_NAMES.items()}
         values |= {key: getattr(self, name) for name, key in _ZERO_COUNTS.items()}
+        if isinstance(self.deduplication, Deduplication):
+            values["deduplication"] = self.deduplication.to_mapping()
         if isinstance(self.parent, ParentJob):
             values["parent"] = {"id": self.parent.id, "queue": self.parent.queue}
         if self.on_failure is not None and self.on_failure in FAILURE_FLAGS:
@@ -188,6 +197,7 @@ class JobOptions:
         given = {name: value for name, value in mapping.items() if name in _KNOWN_NAMES}
         # Another client may number its ids, or use three parts; the hash has the truth anyway.
         given.pop("jobId", None)
+        given["deduplication"] = stored_deduplication(given.get("deduplication"))
         backoff = given.get("backoff")
         if isinstance(backoff, Mapping) and backoff.get("type") not in set(BackoffKind):
             given["backoff"] = {**backoff, "custom": True}
@@ -218,9 +228,9 @@ _ZERO_COUNTS: Final = {
     "size_limit": "sizeLimit",
 }
 _KEEP_NAMES: Final = {"remove_on_complete": "removeOnComplete", "remove_on_fail": "removeOnFail"}
-_LATER_NAMES: Final = frozenset({"deduplication", "debounce", "repeat", "telemetry"})
+_LATER_NAMES: Final = frozenset({"debounce", "repeat", "telemetry"})
 _KNOWN_NAMES: Final = frozenset(
-    {"attempts", "backoff", "delay", "timeout", "parent", "onFailure"}
+    {"attempts", "backoff", "deduplication", "delay", "timeout", "parent", "onFailure"}
     | set(_PLAIN_NAMES.values())
     | set(_ZERO_COUNTS.values())
     | set(_KEEP_NAMES.values())
@@ -267,8 +277,9 @@ def _build(given: dict[str, Any]) -> JobOptions:
             values[name] = seconds_of_ms(name, given[name])
     if given.get("backoff") is not None:
         values["backoff"] = backoff_from_mapping(given["backoff"])
-    if given.get("parent") is not None:
-        values["parent"] = given["parent"]
+    for name in ("deduplication", "parent"):
+        if given.get(name) is not None:
+            values[name] = given[name]
     policy = _policy_from_flags(given)
     if policy is not None:
         values["on_failure"] = policy

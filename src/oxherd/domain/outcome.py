@@ -13,7 +13,7 @@ from oxherd.domain.codec import encode
 from oxherd.domain.errors import OxherdError, RemoteError
 from oxherd.domain.keep import KEEP_ALL, Keep
 from oxherd.domain.options import JobOptions
-from oxherd.domain.signals import Postpone, Release, Unrecoverable, WaitForChildren
+from oxherd.domain.signals import Postpone, RateLimited, Release, Unrecoverable, WaitForChildren
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,7 +79,14 @@ class Released(Held):
     """The job goes back to the front of its queue; no attempt is spent."""
 
 
-Outcome = Completion | Failure | Retrial | Postponement | AwaitingChildren | Released
+@dataclass(frozen=True, slots=True)
+class Throttled(Held):
+    """As `Released`, and the queue is held for `duration_ms` first."""
+
+    duration_ms: int
+
+
+Outcome = Completion | Failure | Retrial | Postponement | AwaitingChildren | Released | Throttled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,15 @@ class Rules:
     keep_completed: Keep = KEEP_ALL
     keep_failed: Keep = KEEP_ALL
     backoffs: Mapping[str, Callable[[int, BaseException, JobRecord], float | None]] | None = None
+    max_started_attempts: int | None = None
+    """How many times a job may start; no attempt follows the last of them."""
+
+    def forbid(self, record: JobRecord) -> str | None:
+        """Why a claimed job must not run, or None."""
+        most = self.max_started_attempts
+        if most is not None and record.attempts_started > most:
+            return "job started more than allowable limit"
+        return None
 
 
 def completed(record: JobRecord, token: str, value: object, rules: Rules) -> Completion:
@@ -113,6 +129,8 @@ def raised(
     match error:
         case Postpone():
             return Postponement(record.id, token, JobOptions(delay=error.delay).delay_ms)
+        case RateLimited():
+            return Throttled(record.id, token, JobOptions(delay=error.duration).delay_ms)
         case WaitForChildren():
             return AwaitingChildren(record.id, token)
         case Release():
@@ -176,7 +194,11 @@ def _after_error(
     record: JobRecord, token: str, error: BaseException, rules: Rules, chance: float
 ) -> Retrial | Failure:
     attempt = record.attempts_made + 1
-    if isinstance(error, Unrecoverable) or attempt >= record.options.tries:
+    most = rules.max_started_attempts
+    is_last = attempt >= record.options.tries or (
+        most is not None and record.attempts_started >= most
+    )
+    if isinstance(error, Unrecoverable) or is_last:
         return failed(record, token, error, rules)
     try:
         delay_ms = _delay_ms(record, attempt, error, rules, chance)
@@ -196,9 +218,10 @@ def _delay_ms(
         return 0
     if not backoff.custom:
         return backoff_ms(backoff, attempt, chance)
-    function = (rules.backoffs or {}).get(backoff.kind)
+    functions = {} if rules.backoffs is None else rules.backoffs
+    function = functions.get(backoff.kind)
     if function is None:
-        known = ", ".join(sorted(rules.backoffs or {})) or "none"
+        known = ", ".join(sorted(functions)) or "none"
         message = (
             f"the worker has no backoff {backoff.kind!r} (it has {known});"
             " register the function in WorkerOptions.backoffs"

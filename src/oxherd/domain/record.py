@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.lifecycle import State
 from oxherd.domain.options import JobOptions, OnFailure
+
+_OF_SCHEDULE: Final = re.compile(r"(.+?):([^:]+):(repeat:.+:\d+)")
 
 
 class JobKey(NamedTuple):
@@ -25,11 +28,13 @@ class JobKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> JobKey:
-        """Split at the last two colons, as a prefix may hold some.
+        """Split at the last two colons, as a prefix may hold some; jobs of schedules hold more.
 
         Raises:
             InvalidOption: `text` is not `prefix:queue:id`.
         """
+        if found := _OF_SCHEDULE.fullmatch(text):
+            return cls(*found.groups())
         match text.rsplit(":", 2):
             case [prefix, queue, job_id] if prefix and queue and job_id:
                 return cls(prefix, queue, job_id)
@@ -75,6 +80,11 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Set when a worker must fail the job at once, with this reason, without running it."""
     parents: tuple[Edge, ...] = ()
     flow_id: str | None = None
+    schedule_id: str | None = None
+    """The schedule that made the job; a worker that claims it has the next one made."""
+    deduplication_id: str | None = None
+    raw_options: str = "{}"
+    """The options as they are stored: JSON text, in the store's own format."""
     unreadable: str | None = None
     """Why the stored row could not be parsed; such a job is failed when it is claimed."""
 
@@ -109,6 +119,8 @@ class NewJob:
     id: str
     given: bool
     """The id was chosen by the caller; a fresh id is also the nonce of its add."""
+    numbered: bool = False
+    """The job gets the queue's next number for its id; `id` is only the nonce of its add."""
     name: str
     data: str
     options: JobOptions
@@ -119,16 +131,23 @@ class NewJob:
     """The first is the one that a BullMQ client sees."""
     children: tuple[str, ...] = ()
     """Full keys of its children in the same group, in the order of definition."""
+    prefix: str | None = None
+    """Another prefix than the store's; on Redis only, for a door whose flows may span several."""
+    raw_options: str | None = None
+    """What is stored for the options instead of `options`, in the store's own format; for a door
+    that carries another program's options through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The answer to one `NewJob`."""
+    """The answer to one `NewJob`; `id` is that of the job which is there now."""
 
     id: str
     timestamp: int
     duplicate: bool = False
     """A job with this given id existed already and was left as it was."""
+    deduplicated: bool = False
+    """The job was dropped: `id` is the one that owns its deduplication id."""
 
 
 __all__ = [

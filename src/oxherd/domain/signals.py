@@ -21,6 +21,18 @@ class Postpone(Signal):
         self.delay = delay
 
 
+class RateLimited(Signal):
+    """Give the job back, and start no job of its queue for `duration` seconds."""
+
+    def __init__(self, duration: float | timedelta) -> None:
+        super().__init__(duration)
+        self.duration = duration
+
+
+class Settled(Signal):
+    """The processor has settled the job itself, through the store; there is nothing left to do."""
+
+
 class WaitForChildren(Signal):
     """Run again once the job's pending children are done; no attempt is spent."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from oxherd.domain.errors import InvalidOption, MissingExtra
@@ -12,6 +12,7 @@ from oxherd.domain.secrets import without_passwords
 from oxherd.store import no_failpoint
 
 if TYPE_CHECKING:
+    from oxherd.engines.redis.server import RedisServer
     from oxherd.store import Clock, FailPoint, Store
 
 DEFAULT_URL: Final = "sqlite:///oxherd.db"
@@ -83,12 +84,44 @@ def open_store(
     try:
         from oxherd.engines.redis.store import RedisStore  # noqa: PLC0415 - imported when picked
     except ImportError as error:
-        if error.name is None or error.name.partition(".")[0] not in {"redis", "hiredis"}:
-            raise
-        raise MissingExtra(
-            f"{parts.scheme}:// needs the Redis client: pip install 'oxherd[redis]'"
-        ) from error
+        raise _without_driver(f"{parts.scheme}://", error) from error
     return RedisStore(text, prefix=prefix, clock=clock, failpoint=failpoint)
+
+
+def redis_server(given: object = None) -> RedisServer:
+    """A Redis server for the drop-in module: by a ready client, its arguments, or a URL.
+
+    Raises:
+        InvalidOption, TypeError: it cannot be understood.
+        MissingExtra: the driver is not installed.
+    """
+    try:
+        from oxherd.engines.redis.server import (  # noqa: PLC0415 - imported when picked
+            RedisServer,
+        )
+    except ImportError as error:
+        raise _without_driver("oxherd.bullmq", error) from error
+    return RedisServer(given)
+
+
+def redis_keys(prefix: str, queue: str) -> dict[str, str]:
+    """The keys of a queue under the names that BullMQ's objects give them."""
+    from oxherd.engines.redis.server import queue_keys  # noqa: PLC0415 - imported when picked
+
+    return queue_keys(prefix, queue)
+
+
+def redis_options(text: str) -> dict[str, Any]:
+    """Stored options of a job under the names that BullMQ's objects give them."""
+    from oxherd.engines.redis.server import decode_options  # noqa: PLC0415 - imported when picked
+
+    return decode_options(text)
+
+
+def _without_driver(what: str, error: ImportError) -> ImportError | MissingExtra:
+    if error.name is None or error.name.partition(".")[0] not in {"redis", "hiredis"}:
+        return error
+    return MissingExtra(f"{what} needs the Redis client: pip install 'oxherd[redis]'")
 
 
 def _path(host: str, path: str, url: str) -> str:
@@ -101,4 +134,11 @@ def _path(host: str, path: str, url: str) -> str:
     return unquote(path[1:])
 
 
-__all__ = ["DEFAULT_PREFIX", "DEFAULT_URL", "open_store"]
+__all__ = [
+    "DEFAULT_PREFIX",
+    "DEFAULT_URL",
+    "open_store",
+    "redis_keys",
+    "redis_options",
+    "redis_server",
+]

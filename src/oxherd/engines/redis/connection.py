@@ -1,7 +1,7 @@
 """The connection to the server: what is asked in one tick of the loop goes out together.
 
 Nothing is sent again below this file. Here a command whose answer was lost is sent again, since
-our scripts find their own work done; `claim` and `append_log` are not.
+our scripts find their own work done; `claim`, `append_log` and `publish_event` are not.
 """
 
 from __future__ import annotations
@@ -9,31 +9,21 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from redis import exceptions
-from redis.asyncio import connection as asynchronous
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
 
 from oxherd.domain.errors import (
     Closed,
-    InvalidOption,
     OxherdError,
     StoreFull,
-    StoreUnavailable,
     WrongLoop,
 )
-from oxherd.domain.secrets import without_passwords
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from oxherd.engines.redis.endpoint import Endpoint
     from oxherd.engines.redis.scripts import Command, Script
-
-CONNECT_SECONDS: Final = 2.0
-ANSWER_SECONDS: Final = 10.0
-"""How long an answer may take; a server that is merely busy needs less."""
 
 PATIENCE_SECONDS: Final = 2.0
 """How long a command is tried again, from its first failure."""
@@ -46,68 +36,19 @@ _FIRST_VALUE: Final = 2
 _PASSING: Final = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN")
 """Answers of a server that did nothing and soon will."""
 
-_SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 _TROUBLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the server is: makes connections, and is what messages show of the URL."""
-
-    url: str
-    shown: str
-
-    @classmethod
-    def parse(cls, text: str) -> Endpoint:
-        """An endpoint of a store URL.
-
-        Raises:
-            InvalidOption: the URL has a parameter that no connection takes, or a wrong value.
-        """
-        parts = urlsplit(text)
-        query = [item for item in parse_qsl(parts.query) if item[0] != "prefix"]
-        scheme = _SCHEMES.get(parts.scheme, parts.scheme)
-        # Built by hand for unix://, whose empty host urlunsplit would drop.
-        url = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
-        if not parts.netloc and "://" not in url:
-            url = url.replace(f"{scheme}:", f"{scheme}://", 1)
-        endpoint = cls(url, without_passwords(text))
-        try:
-            endpoint.connection()
-        except (TypeError, ValueError, exceptions.RedisError) as error:
-            raise InvalidOption(f"store URL {endpoint.shown!r}: {error}") from error
-        return endpoint
-
-    def connection(self, client_name: str | None = None) -> Any:
-        """A connection that is not open yet and never sends anything twice."""
-        arguments: dict[str, Any] = dict(asynchronous.parse_url(self.url))
-        kind = arguments.pop("connection_class", asynchronous.Connection)
-        return kind(
-            **{
-                "socket_connect_timeout": CONNECT_SECONDS,
-                "socket_timeout": ANSWER_SECONDS,
-                "decode_responses": True,
-                # Another client's bytes must not end a connection; as JSON they fail alone.
-                "encoding_errors": "backslashreplace",
-                "client_name": client_name,
-                **arguments,
-                "protocol": 2,
-                "retry": AsyncRetry(NoBackoff(), 0),
-            }
-        )
-
-    def unavailable(self, error: BaseException) -> StoreUnavailable:
-        """The error for a server that does not answer."""
-        return StoreUnavailable(
-            f"{self.shown} cannot be reached: {str(error) or type(error).__name__}"
-        )
-
-
 async def end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task until it has ended: on Python 3.11 the driver's `wait_for` may swallow one."""
+    """Cancel a task until it has ended: on Python 3.11 the driver's `wait_for` may swallow one.
+
+    What it raised meanwhile is nobody's business any more, unless the caller asks.
+    """
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
+    if not task.cancelled():
+        task.exception()
 
 
 async def hang_up(connection: Any) -> None:
@@ -131,7 +72,7 @@ class _Call:
     """The arguments that change when it may have been done already."""
     sent: bool = False
     unknown: bool = False
-    """The server did not know the script, though it should have."""
+    """The server did not know the script, though it was told: the call brings it along."""
     failing_since: float | None = None
 
     def command(self, known: set[str]) -> Command:
@@ -147,12 +88,14 @@ class _Call:
 class Client:
     """One connection, shared by every verb; each waits for its own answer."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, scripts: Iterable[Script] = ()) -> None:
         self.endpoint = endpoint
+        self._scripts = tuple(scripts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._connection: Any = None
         self._known: set[str] = set()
+        self._taught = False
         self._waiting: list[_Call] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -194,10 +137,11 @@ class Client:
             call.again = {at + _FIRST_VALUE: str(value).encode() for at, value in again.items()}
         return await self._submit(call)
 
-    async def ask(self, *command: str) -> Any:
-        """The answer of a plain command that reads; errors as in `run`."""
+    async def ask(self, *command: str, repeatable: bool = True) -> Any:
+        """The answer of a plain command; errors as in `run`."""
         words = tuple(word.encode() for word in command)
-        return await self._submit(_Call(self.enter_loop().create_future(), words))
+        call = _Call(self.enter_loop().create_future(), words, repeatable=repeatable)
+        return await self._submit(call)
 
     async def aclose(self) -> None:
         """Close the connection; what still waits raises `Closed`."""
@@ -279,7 +223,7 @@ class Client:
         if isinstance(error, exceptions.NoScriptError) and call.script is not None:
             call.sent = False
             call.unknown = True
-            self._known.discard(call.script.name)
+            self._taught = False
             return None
         if _is_passing(error):
             call.sent = False
@@ -312,13 +256,53 @@ class Client:
             self._connection = self.endpoint.connection()
         if not self._connection.is_connected:
             await self._connection.connect()
+        if not self._taught:
+            await self._teach(self._connection)
         return self._connection
+
+    async def _teach(self, connection: Any) -> None:
+        """Have the server know every script: a call that came back would come after later ones.
+
+        Where that is not allowed, the first call of each brings its script along.
+        """
+        self._taught = True
+        self._known.clear()
+        if not self._scripts:
+            return
+        digests = [script.digest for script in self._scripts]
+        [found] = await _replies(connection, [(b"SCRIPT", b"EXISTS", *digests)])
+        if isinstance(found, exceptions.ResponseError):
+            return
+        missing = [
+            script for script, is_there in zip(self._scripts, found, strict=True) if not is_there
+        ]
+        refused: set[str] = set()
+        if missing:
+            loads = [(b"SCRIPT", b"LOAD", script.source) for script in missing]
+            refused = {
+                script.name
+                for script, reply in zip(missing, await _replies(connection, loads), strict=True)
+                if isinstance(reply, exceptions.ResponseError)
+            }
+        self._known |= {script.name for script in self._scripts} - refused
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
-        self._known.clear()
+        self._taught = False
         if connection is not None:
             await hang_up(connection)
+
+
+async def _replies(connection: Any, commands: Sequence[Command]) -> list[Any]:
+    """The replies to commands that go out together, refusals among them."""
+    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    replies: list[Any] = []
+    for _ in commands:
+        try:
+            replies.append(await connection.read_response())
+        except exceptions.ResponseError as error:
+            replies.append(error)
+    return replies
 
 
 def _is_passing(error: exceptions.ResponseError) -> bool:
@@ -341,4 +325,4 @@ def _refuse(call: _Call, error: OxherdError) -> None:
         call.answer.set_exception(error)
 
 
-__all__ = ["ANSWER_SECONDS", "Client", "Endpoint", "end", "hang_up"]
+__all__ = ["Client", "end", "hang_up"]

@@ -14,11 +14,15 @@ QUEUE_KEYS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "active": "active",
         "completed": "completed",
+        "completed_count": "metrics:completed",
+        "completed_points": "metrics:completed:data",
         "counter": "id",
         "deduplication": "de:",
         "delayed": "delayed",
         "events": "events",
         "failed": "failed",
+        "failed_count": "metrics:failed",
+        "failed_points": "metrics:failed:data",
         "legacy_paused": "paused",
         "limiter": "limiter",
         "marker": "marker",
@@ -33,13 +37,15 @@ QUEUE_KEYS: Final[Mapping[str, str]] = MappingProxyType(
         "waiting": "wait",
         "waiting_children": "waiting-children",
         # Ours: of a form that no client takes for a job's key (BullMQ protocol, 1.1).
-        "answered_call": "ox:call-",
         "gone": "ox:gone",
         "several_parents": "ox:parents",
         "shared_children": "ox:shared",
     }
 )
 """What follows a queue's base, by our name."""
+
+ANSWERED_CALL: Final = "-ox:call-"
+"""What follows a queue's base without its colon: programs count the keys that begin with a base."""
 
 JOB_PARTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -76,6 +82,12 @@ def settings_pattern(prefix: str) -> str:
     """A SCAN pattern for the settings of all queues of a prefix, with a few strangers."""
     literal = _PATTERN_CHARACTERS.sub(r"\\\1", prefix)
     return f"{literal}:*{_META}"
+
+
+def stray_patterns(base: str) -> list[str]:
+    """SCAN patterns for a queue's keys that no list of its own leads to."""
+    literal = _PATTERN_CHARACTERS.sub(r"\\\1", base)
+    return [f"{literal}{QUEUE_KEYS[name]}*" for name in ("deduplication", "next_deduplicated")]
 
 
 def queue_of_settings(prefix: str, key: str) -> str | None:

@@ -9,7 +9,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from oxherd.engines.redis.connection import CONNECT_SECONDS
+from oxherd.engines.redis.endpoint import CONNECT_SECONDS
 from oxherd.engines.redis.keys import queue_base
 from oxherd.engines.redis.scripts import SCRIPTS
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from oxherd.domain.outcome import Held
-    from oxherd.engines.redis.connection import Endpoint
+    from oxherd.engines.redis.endpoint import Endpoint
 
 _TRIES: Final = 2
 
@@ -63,8 +63,7 @@ class RedisLockKeeper:
         return self._connection.read_response()
 
     def _open(self) -> Any:
-        parse: Any = blocking.parse_url
-        arguments: dict[str, Any] = dict(parse(self._endpoint.url))
+        arguments = self._endpoint.arguments(blocking)
         kind = arguments.pop("connection_class", blocking.Connection)
         connection = kind(
             **{

@@ -6,10 +6,11 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from oxherd.domain.record import JobKey
 from oxherd.engines.redis.scripts import SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from oxherd.engines.redis.connection import Client
 
@@ -23,6 +24,9 @@ _AT_ONCE: Final = 500
 _Removal = tuple[str, list[str], str]
 """A job's key, its parents that go too, its id."""
 
+_Unlink = tuple[str, str]
+"""(child, parent)."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Node:
@@ -30,18 +34,39 @@ class _Node:
     locked: bool
     parents: tuple[str, ...]
     children: tuple[str, ...]
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     order: list[_Node]
-    """Children before parents."""
-    unlinks: list[tuple[str, str]]
-    """(child, parent) for children that stay."""
+    """Who goes, children before parents."""
+    unlinks: list[_Unlink]
+    """The edges of children that stay."""
+
+    def steps(self, root: str, root_id: str) -> Iterator[tuple[list[_Unlink], list[_Removal]]]:
+        """What each script does, the unlinking first."""
+        going = {node.key for node in self.order}
+        # Another client's ids may hold colons: where the root's begins is known here alone.
+        removals: list[_Removal] = [
+            (
+                node.key,
+                [parent for parent in node.parents if parent in going],
+                root_id if node.key == root else JobKey.parse(node.key).id,
+            )
+            for node in self.order
+        ]
+        if len(self.unlinks) + len(removals) <= _AT_ONCE:
+            yield self.unlinks, removals
+            return
+        for at in range(0, len(self.unlinks), _STEP):
+            yield self.unlinks[at : at + _STEP], []
+        for at in range(0, len(removals), _STEP):
+            yield [], removals[at : at + _STEP]
 
 
 async def remove(client: Client, base: str, job_id: str, clock: str, *, children: bool) -> str:
-    """Remove one job: "ok", "missing", or "locked" and the key of a job that is."""
+    """Remove one job: "ok", "missing", "scheduled", or "locked" and the key of a job that is."""
     root = base + job_id
     nodes = await _look(client, base, root, deep=children)
     if root not in nodes:
@@ -50,43 +75,53 @@ async def remove(client: Client, base: str, job_id: str, clock: str, *, children
     locked = [node.key for node in plan.order if node.locked]
     if locked:
         return f"locked {locked[-1]}"
-    going = {node.key for node in plan.order}
-    # Another client's ids may hold colons: where the root's begins is known here alone.
-    removals: list[_Removal] = [
-        (
-            node.key,
-            [parent for parent in node.parents if parent in going],
-            job_id if node.key == root else node.key.rpartition(":")[2],
-        )
-        for node in plan.order
-    ]
-    steps: list[tuple[Sequence[tuple[str, str]], Sequence[_Removal]]] = [
-        (plan.unlinks[at : at + _STEP], []) for at in range(0, len(plan.unlinks), _STEP)
-    ]
-    steps += [([], removals[at : at + _STEP]) for at in range(0, len(removals), _STEP)]
-    if len(plan.unlinks) + len(removals) <= _AT_ONCE:
-        steps = [(plan.unlinks, removals)]
-    for unlinks, removed in steps:
-        unlocked = [root, *(key for key, *_ in removed)]
+    for unlinks, removals in plan.steps(root, job_id):
+        unlocked = [root, *(key for key, *_ in removals)]
         answer = await client.run(
-            SCRIPTS["remove"], base, clock, secrets.token_hex(8), unlocked, unlinks, removed
+            SCRIPTS["remove"], base, clock, secrets.token_hex(8), unlocked, unlinks, removals
         )
         if answer != "ok":
             return str(answer)
     return "ok"
 
 
-async def _look(client: Client, base: str, root: str, *, deep: bool) -> dict[str, _Node]:
-    """The root and, if `deep`, all below it."""
+async def remove_unprocessed_children(client: Client, base: str, job_id: str, clock: str) -> str:
+    """Remove the pending children of a job, with the pending ones below: "ok" or "missing"."""
+    root = base + job_id
+    script = SCRIPTS["remove_unprocessed_children"]
+    while True:
+        nodes = await _look(client, base, root, deep=True, pending=True)
+        if root not in nodes:
+            return "missing"
+        plan = _plan_below(nodes, root)
+        answer = "ok"
+        for unlinks, removals in plan.steps(root, job_id):
+            unlocked = [key for key, *_ in removals]
+            answer = await client.run(
+                script, base, clock, secrets.token_hex(8), job_id, unlocked, unlinks, removals
+            )
+            if answer != "ok":
+                break
+        # A job that was claimed meanwhile stays: look again at what else there is.
+        if not answer.startswith("locked"):
+            return answer
+
+
+async def _look(
+    client: Client, base: str, root: str, *, deep: bool, pending: bool = False
+) -> dict[str, _Node]:
+    """The root and, if `deep`, all below it (`pending`: that has not ended)."""
     nodes: dict[str, _Node] = {}
     todo = [root]
     asked = {root}
     while todo:
         keys, todo = todo[-_STEP:], todo[:-_STEP]
-        found = await client.run(SCRIPTS["below"], base, _STEP if deep else 1, keys)
-        for key, locked, parents, children in found:
+        found = await client.run(SCRIPTS["below"], base, _STEP if deep else 1, int(pending), keys)
+        for key, locked, parents, children, failed in found:
             # In order, as ids mostly are of their adding: the newest leave a list the soonest.
-            nodes[key] = _Node(key, bool(locked), tuple(parents), tuple(sorted(children)))
+            nodes[key] = _Node(
+                key, bool(locked), tuple(parents), tuple(sorted(children)), bool(failed)
+            )
         if not deep:
             return nodes
         for node in [nodes[key] for key, *_ in found]:
@@ -105,7 +140,7 @@ def _plan(nodes: dict[str, _Node], root: str) -> _Plan:
         if node.key != root:
             waits[node.key] = len(set(node.parents))
     order = [nodes[root]]
-    unlinks: list[tuple[str, str]] = []
+    unlinks: list[_Unlink] = []
     for node in order:
         for key in node.children:
             child = nodes.get(key)
@@ -123,4 +158,13 @@ def _plan(nodes: dict[str, _Node], root: str) -> _Plan:
         if key in nodes and key not in going
     ]
     order.reverse()
+    return _Plan(order, unlinks)
+
+
+def _plan_below(nodes: dict[str, _Node], root: str) -> _Plan:
+    """Who goes of those below the root; one that is held or has failed stays where it is."""
+    ended = {key for key, node in nodes.items() if node.locked or node.failed}
+    whole = _plan({key: node for key, node in nodes.items() if key not in ended - {root}}, root)
+    order = [node for node in whole.order if node.key != root]
+    unlinks = [edge for edge in whole.unlinks if edge[1] != root or edge[0] not in ended]
     return _Plan(order, unlinks)

@@ -36,9 +36,28 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
             "again": Form.NUMBER,
             "groups": Form.PACKED,
         },
+        "ages": {
+            "clock": Form.TEXT,
+            "structure": Form.TEXT,
+            "grace": Form.NUMBER,
+            "first": Form.NUMBER,
+            "most": Form.NUMBER,
+        },
         "append_log": {"id": Form.TEXT, "token": Form.TEXT, "lines": Form.PACKED},
         "await_children": {"clock": Form.TEXT, "items": Form.PACKED},
-        "below": {"most": Form.NUMBER, "job_keys": Form.PACKED},
+        "below": {"most": Form.NUMBER, "pending": Form.NUMBER, "job_keys": Form.PACKED},
+        "change_delay": {
+            "clock": Form.TEXT,
+            "nonce": Form.TEXT,
+            "id": Form.TEXT,
+            "delay": Form.NUMBER,
+        },
+        "change_priority": {
+            "nonce": Form.TEXT,
+            "id": Form.TEXT,
+            "priority": Form.NUMBER,
+            "lifo": Form.NUMBER,
+        },
         "children": {"id": Form.TEXT, "first": Form.NUMBER, "count": Form.NUMBER},
         "claim": {
             "clock": Form.TEXT,
@@ -46,11 +65,42 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
             "token": Form.TEXT,
             "lock_ms": Form.NUMBER,
             "worker": Form.TEXT,
+            "rate_max": Form.NUMBER,
+            "rate_ms": Form.NUMBER,
         },
-        "complete": {"clock": Form.TEXT, "items": Form.PACKED},
+        "clean": {
+            "clock": Form.TEXT,
+            "nonce": Form.TEXT,
+            "structure": Form.TEXT,
+            "ids": Form.PACKED,
+            "most": Form.NUMBER,
+            "total": Form.NUMBER,
+        },
+        "clear_logs": {"id": Form.TEXT, "keep": Form.NUMBER},
+        "complete": {"clock": Form.TEXT, "metrics": Form.NUMBER, "items": Form.PACKED},
         "counts": {"structures": Form.PACKED},
+        "counts_by_priority": {"priorities": Form.PACKED},
+        "deduplication_owner": {"name": Form.TEXT},
+        "drain": {
+            "clock": Form.TEXT,
+            "nonce": Form.TEXT,
+            "delayed_too": Form.NUMBER,
+            "most": Form.NUMBER,
+        },
         "extend_locks": {"lock_ms": Form.NUMBER, "items": Form.PACKED},
-        "fail": {"clock": Form.TEXT, "items": Form.PACKED},
+        "fail": {"clock": Form.TEXT, "metrics": Form.NUMBER, "items": Form.PACKED},
+        "fire_schedule": {"nonce": Form.TEXT, "now": Form.NUMBER, "items": Form.PACKED},
+        "hold": {"duration": Form.NUMBER},
+        "limit_concurrency": {"most": Form.NUMBER},
+        "limit_rate": {"max": Form.NUMBER, "duration": Form.NUMBER},
+        "limits": {},
+        "obliterate": {
+            "clock": Form.TEXT,
+            "force": Form.NUMBER,
+            "most": Form.NUMBER,
+            "strays": Form.PACKED,
+            "last": Form.NUMBER,
+        },
         "page": {
             "structure": Form.TEXT,
             "first": Form.NUMBER,
@@ -61,6 +111,16 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
         "postpone": {"clock": Form.TEXT, "items": Form.PACKED},
         "promote": {"nonce": Form.TEXT, "ids": Form.PACKED},
         "promote_due": {"clock": Form.TEXT},
+        "put_schedule": {
+            "version": Form.TEXT,
+            "nonce": Form.TEXT,
+            "id": Form.TEXT,
+            "known_score": Form.TEXT,
+            "known_pending": Form.NUMBER,
+            "now": Form.NUMBER,
+            "definition": Form.PACKED,
+            "job": Form.PACKED,
+        },
         "records": {"ids": Form.PACKED},
         "release": {"items": Form.PACKED},
         "remove": {
@@ -70,10 +130,28 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
             "unlinks": Form.PACKED,
             "removals": Form.PACKED,
         },
+        "remove_child_dependency": {
+            "clock": Form.TEXT,
+            "nonce": Form.TEXT,
+            "id": Form.TEXT,
+            "parent_key": Form.TEXT,
+        },
+        "remove_deduplication_key": {"nonce": Form.TEXT, "name": Form.TEXT, "id": Form.TEXT},
+        "remove_schedule": {"clock": Form.TEXT, "nonce": Form.TEXT, "id": Form.TEXT},
+        "remove_unprocessed_children": {
+            "clock": Form.TEXT,
+            "nonce": Form.TEXT,
+            "id": Form.TEXT,
+            "unlocked": Form.PACKED,
+            "unlinks": Form.PACKED,
+            "removals": Form.PACKED,
+        },
         "reprocess": {
             "clock": Form.TEXT,
             "nonce": Form.TEXT,
             "structure": Form.TEXT,
+            "attempts_made": Form.NUMBER,
+            "attempts_started": Form.NUMBER,
             "ids": Form.PACKED,
         },
         "rescue": {
@@ -84,6 +162,8 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
         },
         "resume": {"nonce": Form.TEXT},
         "retry": {"clock": Form.TEXT, "items": Form.PACKED},
+        "schedules": {"first": Form.NUMBER, "last": Form.NUMBER, "ascending": Form.NUMBER},
+        "schedules_known": {"clock": Form.TEXT, "ids": Form.PACKED},
         "states": {"ids": Form.PACKED},
         "update_data": {"id": Form.TEXT, "token": Form.TEXT, "data": Form.TEXT},
         "update_progress": {
@@ -97,12 +177,14 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
 """The arguments of every script, in order; each also has one key, its queue's `base`."""
 
 _INCLUDE: Final = re.compile(r"^-- include (\w+)$")
+_CONSTANTS: Final = re.compile(r'^local (\w+) = \{\n((?:\w+ = "[^"]+",\n)+)\}$', re.MULTILINE)
+_CONSTANT: Final = re.compile(r'^(\w+) = ("[^"]+"),$', re.MULTILINE)
 _ROOT: Final = files("oxherd.engines.redis").joinpath("lua")
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
 class BadScript(Exception):
-    """A script's file does not fit its signature, or includes what is not there."""
+    """A script's file does not fit its signature, or names what is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +220,7 @@ def load(name: str, root: Traversable = _ROOT) -> Script:
     """A script with its includes.
 
     Raises:
-        BadScript: the header differs from the signature, or an include is missing.
+        BadScript: the header differs from the signature, an include is missing, or a constant.
     """
     forms = SIGNATURES[name]
     text = root.joinpath(f"{name}.lua").read_text(encoding="utf-8")
@@ -152,7 +234,7 @@ def load(name: str, root: Traversable = _ROOT) -> Script:
         raise BadScript(f"{name}.lua: its header is {header}, its signature asks {expected}")
     if "KEYS[" in "".join(text.splitlines()[3 + len(expected) :]):
         raise BadScript(f"{name}.lua: its body names KEYS")
-    source = "\n".join(_resolve(text, name, root, set())).encode()
+    source = _fold("\n".join(_resolve(text, name, root, set())), name).encode()
     digest = hashlib.sha1(source, usedforsecurity=False).hexdigest()
     return Script(name, source, digest.encode(), tuple(forms.values()))
 
@@ -164,7 +246,7 @@ def _resolve(text: str, name: str, root: Traversable, included: set[str]) -> lis
         include = _INCLUDE.match(line)
         if include is None:
             if line and not line.lstrip().startswith("--"):
-                lines.append(line)
+                lines.append(line.lstrip())
         elif include[1] not in included:
             included.add(include[1])
             path = root.joinpath("include", f"{include[1]}.lua")
@@ -172,6 +254,21 @@ def _resolve(text: str, name: str, root: Traversable, included: set[str]) -> lis
                 raise BadScript(f"{name}.lua includes {include[1]!r}, which is not there")
             lines += _resolve(path.read_text(encoding="utf-8"), include[1], root, included)
     return lines
+
+
+def _fold(source: str, name: str) -> str:
+    """The source with constants in the place of their names: each call would build their tables."""
+    for table in _CONSTANTS.finditer(source):
+        values: dict[str, str] = dict(_CONSTANT.findall(table[2]))
+        unbound = rf"(?<![\w.]){table[1]}\b"
+        parts = re.split(rf"{unbound}\.(\w+)", source)
+        if strange := set(parts[1::2]) - values.keys():
+            raise BadScript(f"{name}.lua names {table[1]}.{strange.pop()}, which is not there")
+        parts[1::2] = [values[constant] for constant in parts[1::2]]
+        source = "".join(parts)
+        if not re.search(rf"{unbound}(?! =)", source):
+            source = source.replace(f"{table[0]}\n", "", 1)
+    return source
 
 
 SCRIPTS: Final[Mapping[str, Script]] = MappingProxyType({name: load(name) for name in SIGNATURES})

@@ -31,8 +31,15 @@ class RedisWakeup:
         self._client_name = client_name
         self._connection: Any = None
         self._listening: asyncio.Task[None] | None = None
+        self._arriving: asyncio.Task[None] | None = None
         self._lost = False
         self._closed = False
+
+    def attend(self) -> None:
+        # Workers are known by the names of their connections, and a busy one waits for nothing.
+        if self._arriving is None:
+            self._client.enter_loop()
+            self._arriving = asyncio.create_task(self._arrive())
 
     async def wait(self, timeout_ms: int) -> None:
         if self._closed:
@@ -51,14 +58,27 @@ class RedisWakeup:
 
     async def aclose(self) -> None:
         self._closed = True
-        if self._listening is not None:
-            await end(self._listening)
+        for task in (self._arriving, self._listening):
+            if task is not None:
+                await end(task)
         await self._drop()
+
+    async def _arrive(self) -> None:
+        try:
+            await self._connected()
+        except (exceptions.RedisError, OSError):
+            # Whoever waits tries again.
+            await self._drop()
+        except asyncio.CancelledError:
+            await self._drop()
+            raise
 
     async def _listen(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         pause = _FIRST_PAUSE
+        if self._arriving is not None and not self._arriving.done():
+            await asyncio.wait({self._arriving}, timeout=seconds)
         while (remaining := until - loop.time()) > 0:
             try:
                 connection = await self._connected()

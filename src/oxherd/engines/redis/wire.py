@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,9 +14,10 @@ import msgspec
 from oxherd.domain.errors import OxherdError
 from oxherd.domain.events import Event, read_event
 from oxherd.domain.keep import Keep
-from oxherd.domain.lifecycle import State
-from oxherd.domain.options import DEFAULT_OPTIONS, JobOptions, OnFailure, ParentJob
+from oxherd.domain.lifecycle import EventKind, State
+from oxherd.domain.options import DEFAULT_OPTIONS, OnFailure
 from oxherd.domain.record import Edge, JobKey, JobRecord, NewJob
+from oxherd.engines.redis import option_wire
 
 FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -101,28 +100,21 @@ _READ: Final = (
     "name", "data", "options", "timestamp", "delay", "priority", "attempts_made",
     "attempts_started", "stalled_count", "processed_on", "processed_by", "finished_on",
     "progress", "returnvalue", "failed_reason", "stacktrace", "deferred_failure", "parent_key",
-    "parent", "further_parents", "flow_id", "retention", "legacy_attempts",
+    "parent", "further_parents", "flow_id", "retention", "legacy_attempts", "scheduler",
+    "deduplication_id",
 )  # fmt: skip
 RECORD_FIELDS: Final = tuple(FIELDS[name] for name in _READ)
 """The fields that make a record, in the order in which `record` takes them."""
 
-_SHORT_OPTIONS: Final = {
-    "keepLogs": "kl",
-    "failParentOnFailure": "fpof",
-    "continueParentOnFailure": "cpof",
-    "ignoreDependencyOnFailure": "idof",
-    "removeDependencyOnFailure": "rdof",
-}
-_LONG_OPTIONS: Final = {short: long for long, short in _SHORT_OPTIONS.items()}
 _FLAGS: Final = {policy: flag for flag, policy in POLICY_FLAGS.items()}
-_PARENT_AS_GIVEN: Final = "oxParent"
-"""An option of ours: the queue of a parent that the producer named itself, as it wrote it."""
-_KEEP_OPTIONS: Final = {"removeOnComplete": "remove_on_complete", "removeOnFail": "remove_on_fail"}
 _EVENT_FIELDS: Final = {
     "jobId": "job_id",
     "failedReason": "failed_reason",
     "attemptsMade": "attempts_made",
+    "deduplicationId": "deduplication_id",
+    "deduplicatedJobId": "deduplicated_job_id",
 }
+_KINDS: Final = frozenset(EventKind)
 _DEFAULT_KEEP_LIMIT: Final = 1000
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -139,6 +131,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: str
     options: str
     given: bool = False
+    numbered: bool = False
     timestamp: int | None = None
     delay: int = 0
     priority: int = 0
@@ -149,6 +142,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     is_parent: bool = False
     children_order: str | None = None
     retention: str | None = None
+    deduplication: dict[str, Any] | None = None
 
 
 def entry(job: NewJob, base: str) -> Entry:
@@ -159,9 +153,10 @@ def entry(job: NewJob, base: str) -> Entry:
         base=base,
         id=job.id,
         given=job.given,
+        numbered=job.numbered,
         name=job.name,
         data=job.data,
-        options=_options_text(job, several=several),
+        options=option_wire.options_text(job),
         timestamp=job.timestamp,
         delay=options.delay_ms,
         priority=options.priority,
@@ -170,7 +165,8 @@ def entry(job: NewJob, base: str) -> Entry:
         parents=[_edge(edge) for edge in job.parents],
         is_parent=bool(job.children),
         children_order=_list_of(job.children) if len(job.children) > 1 else None,
-        retention=_retention(options) if several else None,
+        retention=option_wire.retention_text(options) if several else None,
+        deduplication=option_wire.deduplication(options),
     )
 
 
@@ -201,9 +197,11 @@ def record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
 
 def event(event_id: str, queue: str, values: Mapping[str, str]) -> Event:
     """An event of the log's under the names that the domain gives its fields."""
-    named = {_EVENT_FIELDS.get(name, name): text for name, text in values.items()}
-    kind = named.pop("event", "")
-    if named.get("prev") in STATES:
+    kind = values.get("event", "")
+    # A caller's own event comes back as it was written.
+    names = _EVENT_FIELDS if kind in _KINDS else {}
+    named = {names.get(name, name): text for name, text in values.items() if name != "event"}
+    if kind in _KINDS and named.get("prev") in STATES:
         named["prev"] = STATES[named["prev"]].value
     return read_event(event_id, queue, kind, named)
 
@@ -212,7 +210,8 @@ def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
     (
         name, data, options, timestamp, delay, priority, made, started, stalled, processed_on,
         processed_by, finished_on, progress, returnvalue, reason, stacktrace, deferred,
-        parent_key, parent, further, flow_id, retention, legacy_made,
+        parent_key, parent, further, flow_id, retention, legacy_made, schedule_id,
+        deduplication_id,
     ) = values  # fmt: skip
     if name is None:
         raise ValueError("it has no name")
@@ -220,9 +219,9 @@ def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
         _check_json(data)
     if progress:
         _check_json(progress)
-    decoded = _options(options or "{}")
+    decoded = option_wire.read_options(options or "{}")
     if retention is not None:
-        decoded = _with_retention(decoded, retention)
+        decoded = option_wire.with_retention(decoded, retention)
     return JobRecord(
         queue=queue,
         id=job_id,
@@ -245,6 +244,9 @@ def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
         deferred_failure=deferred,
         parents=_edges(parent_key, parent, further) if parent_key or further else (),
         flow_id=flow_id,
+        schedule_id=schedule_id,
+        deduplication_id=deduplication_id,
+        raw_options=options or "{}",
     )
 
 
@@ -257,7 +259,7 @@ def _number(text: str | None) -> int | None:
 def _edges(parent_key: str | None, parent: str | None, further: str | None) -> tuple[Edge, ...]:
     edges: list[Edge] = []
     if parent_key:
-        flags = _mapping(parent) if parent else {}
+        flags = option_wire.mapping_of(parent) if parent else {}
         policies = [policy for flag, policy in POLICY_FLAGS.items() if flags.get(flag) is True]
         edges.append(Edge(parent_key, policies[0] if policies else OnFailure.BLOCK))
     if further:
@@ -266,57 +268,6 @@ def _edges(parent_key: str | None, parent: str | None, further: str | None) -> t
             for item in msgspec.json.decode(further, type=list[dict[str, str]])
         ]
     return tuple(edges)
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    return msgspec.json.decode(text, type=dict[str, Any])
-
-
-@lru_cache(maxsize=1024)
-def _options(text: str) -> JobOptions:
-    mapping = {_LONG_OPTIONS.get(name, name): value for name, value in _mapping(text).items()}
-    parent = mapping.pop("parent", None)
-    options = JobOptions.from_stored(mapping)
-    given = mapping.get(_PARENT_AS_GIVEN)
-    if given is not None and isinstance(parent, Mapping):
-        return dataclasses.replace(options, parent=ParentJob(str(parent.get("id")), given))
-    return options
-
-
-@lru_cache(maxsize=1024)
-def _with_retention(options: JobOptions, text: str) -> JobOptions:
-    kept = JobOptions.from_stored(_mapping(text))
-    return dataclasses.replace(
-        options, remove_on_complete=kept.remove_on_complete, remove_on_fail=kept.remove_on_fail
-    )
-
-
-def _options_text(job: NewJob, *, several: bool) -> str:
-    text = _own_options_text(job.options, several)
-    if not job.parents:
-        return text
-    key = JobKey.parse(job.parents[0].parent)
-    parent = _encode({"id": key.id, "queue": f"{key.prefix}:{key.queue}"}).decode()
-    return f'{text[:-1]},"parent":{parent}}}'
-
-
-@lru_cache(maxsize=1024)
-def _own_options_text(options: JobOptions, several: bool) -> str:  # noqa: FBT001 - a cache's key
-    mapping = options.to_mapping()
-    if isinstance(options.parent, ParentJob):
-        mapping.pop("parent")
-        mapping[_PARENT_AS_GIVEN] = options.parent.queue
-    mapping = {_SHORT_OPTIONS.get(name, name): value for name, value in mapping.items()}
-    mapping["attempts"] = options.attempts
-    if several:
-        # Another client's worker settles the first parent only: the job must outlive its end.
-        mapping |= dict.fromkeys(_KEEP_OPTIONS, False)
-    return _encode(mapping).decode()
-
-
-def _retention(options: JobOptions) -> str:
-    mapping = options.to_mapping()
-    return _encode({name: mapping[name] for name in _KEEP_OPTIONS if name in mapping}).decode()
 
 
 def _edge(edge: Edge) -> tuple[str, str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from oxherd.engines.sqlite.transaction import Row
+    from oxherd.store import Clock
 
 T = TypeVar("T")
 
@@ -27,6 +29,11 @@ class Reading(Protocol):
     @property
     def prefix(self) -> str:
         """The prefix of the store that reads."""
+        ...
+
+    @property
+    def now_ms(self) -> int:
+        """The store's time."""
         ...
 
     def one(self, statement: str, *values: object) -> Row | None:
@@ -45,14 +52,20 @@ class Reading(Protocol):
 class Snapshot:
     """`Reading` on a connection of its own; each statement sees the newest commit."""
 
-    def __init__(self, connection: sqlite3.Connection, prefix: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, prefix: str, clock: Clock) -> None:
         self._connection = connection
         self._prefix = prefix
+        self._clock = clock
 
     @property
     def prefix(self) -> str:
         """As in `Reading`."""
         return self._prefix
+
+    @property
+    def now_ms(self) -> int:
+        """As in `Reading`."""
+        return self._clock()
 
     def one(self, statement: str, *values: object) -> Row | None:
         """As in `Reading`."""
@@ -69,11 +82,17 @@ class Snapshot:
         return None if row is None else row[0]
 
 
+def wall_clock() -> int:
+    """The host's time, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
 class Readers:
     """The reading connections of one store."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, clock: Clock | None) -> None:
         self._path = path
+        self._clock = wall_clock if clock is None else clock
         self._lock = threading.Lock()
         self._free: deque[sqlite3.Connection] = deque()
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="oxherd-reader")
@@ -92,7 +111,7 @@ class Readers:
                 connection = self._free.pop() if self._free else None
             if connection is None:
                 connection = file.open_reader()
-            answer = work(Snapshot(connection, prefix))
+            answer = work(Snapshot(connection, prefix, self._clock))
         except BaseException as error:
             if connection is not None:
                 connection.close()

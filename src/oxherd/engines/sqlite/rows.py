@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 RECORD: Final = (
     "job_id, name, data, options, timestamp, delay, priority, attempts_made, attempts_started,"
     " stalled_count, processed_on, processed_by, finished_on, progress, returnvalue,"
-    " failed_reason, stacktrace, deferred_failure, parents, flow_id"
+    " failed_reason, stacktrace, deferred_failure, parents, flow_id, schedule_id,"
+    " deduplication_id"
 )
 """The columns of which `read_record` makes a record, in its order."""
 
+INSERT_JOB: Final = (
+    "INSERT INTO jobs (id, queue, job_id, state, rank, name, data, options, timestamp, delay,"
+    " priority, parents, flow_id, added_with, schedule_id, deduplication_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 _TEXT: Final = (
     "job_id", "name", "data", "processed_by", "progress", "returnvalue", "failed_reason",
-    "stacktrace", "deferred_failure", "flow_id",
+    "stacktrace", "deferred_failure", "flow_id", "schedule_id", "deduplication_id",
 )  # fmt: skip
 _INTEGERS: Final = (
     "timestamp", "delay", "priority", "attempts_made", "attempts_started", "stalled_count",
@@ -32,11 +39,21 @@ _INTEGERS: Final = (
 _MAY_BE_NULL: Final = frozenset(
     {
         "processed_by", "progress", "returnvalue", "failed_reason", "stacktrace",
-        "deferred_failure", "flow_id", "processed_on", "finished_on",
+        "deferred_failure", "flow_id", "schedule_id", "deduplication_id", "processed_on",
+        "finished_on",
     }
 )  # fmt: skip
 _COLUMNS: Final = tuple(name.strip() for name in RECORD.split(","))
 _ABOUT_ITSELF: Final = frozenset({"jobId"})
+_LONG_OPTIONS: Final = {
+    "kl": "keepLogs",
+    "de": "deduplication",
+    "fpof": "failParentOnFailure",
+    "cpof": "continueParentOnFailure",
+    "idof": "ignoreDependencyOnFailure",
+    "rdof": "removeDependencyOnFailure",
+}
+"""Names by which another program's options may come (BullMQ protocol, 2.2)."""
 
 UNREADABLE: Final = (
     msgspec.MsgspecError, InvalidOption, ValueError, TypeError, AttributeError, KeyError,
@@ -67,6 +84,8 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     deferred_failure: str | None
     parents: str | None
     flow_id: str | None
+    schedule_id: str | None
+    deduplication_id: str | None
 
 
 def read_record(queue: str, row: Sequence[Any]) -> JobRecord:
@@ -101,6 +120,9 @@ def _record(queue: str, row: Sequence[Any]) -> JobRecord:
         deferred_failure=stored.deferred_failure,
         parents=() if stored.parents is None else read_parents(stored.parents),
         flow_id=stored.flow_id,
+        schedule_id=stored.schedule_id,
+        deduplication_id=stored.deduplication_id,
+        raw_options=stored.options,
     )
 
 
@@ -116,14 +138,16 @@ def _unreadable(queue: str, row: Sequence[Any], error: Exception) -> JobRecord:
         value = raw[name]
         readable = isinstance(value, int) or (value is None and name in _MAY_BE_NULL)
         sound[name] = value if readable else (None if name in _MAY_BE_NULL else 0)
+    text = raw["options"]
     try:
-        options = read_options(raw["options"])
+        options = read_options(text)
     except UNREADABLE:
         options = DEFAULT_OPTIONS
     return JobRecord(
         queue=queue,
         id=sound.pop("job_id"),
         options=options,
+        raw_options=text if isinstance(text, str) else "{}",
         unreadable=f"the stored job cannot be read: {error}",
         **sound,
     )
@@ -132,7 +156,10 @@ def _unreadable(queue: str, row: Sequence[Any], error: Exception) -> JobRecord:
 @lru_cache(maxsize=4096)
 def read_options(text: str) -> JobOptions:
     """The options of a row; raises what their damage makes it raise."""
-    return JobOptions.from_stored(msgspec.json.decode(text, type=dict[str, Any]))
+    mapping = msgspec.json.decode(text, type=dict[str, Any])
+    return JobOptions.from_stored(
+        {_LONG_OPTIONS.get(name, name): value for name, value in mapping.items()}
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -23,11 +23,18 @@ _QUEUE_NAME: Final = "SELECT prefix, name FROM queues WHERE id = ?"
 _NEW_QUEUE: Final = "INSERT INTO queues (prefix, name) VALUES (?, ?)"
 _HIGHEST_RANK: Final = "SELECT max(rank) FROM jobs WHERE queue = ? AND state = ?"
 _HIGHEST_RANK_AT: Final = f"{_HIGHEST_RANK} AND rank BETWEEN ? AND ?"
-_LAST_EVENT: Final = "SELECT max(id) FROM events WHERE queue = ?"
+_LAST_EVENT: Final = (
+    "SELECT max(last_event, (SELECT coalesce(max(id), 0) FROM events WHERE queue = queues.id))"
+    " FROM queues WHERE id = ?"
+)
 _EVENT: Final = (
     "INSERT INTO events (queue, id, kind, job_id, value, prev) VALUES (?, ?, ?, ?, ?, ?)"
 )
+_FIELDS: Final = "UPDATE events SET fields = ? WHERE queue = ? AND id = ?"
 _TRIM: Final = "DELETE FROM events WHERE queue = ? AND id <= ?"
+_KEEP_LAST_EVENT: Final = "UPDATE queues SET last_event = ? WHERE id = ?"
+_LAST_NUMBER: Final = "SELECT last_number FROM queues WHERE id = ?"
+_KEEP_LAST_NUMBER: Final = "UPDATE queues SET last_number = ? WHERE id = ?"
 
 
 class Transaction:
@@ -38,8 +45,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "_connection", "_events", "_known_queues", "ends", "heard", "new_queues", "now_ms",
-        "prefix",
+        "_connection", "_events", "_fields", "_known_queues", "_numbers", "ends", "heard",
+        "new_queues", "now_ms", "prefix",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +55,8 @@ class Transaction:
         self._connection = connection
         self._known_queues = known_queues
         self._events: list[tuple[int, str, str | None, str | None, str | None]] = []
+        self._fields: list[tuple[str, int, int]] = []
+        self._numbers: dict[int, int] = {}
         self.new_queues: dict[tuple[str, str], int] = {}
         self.heard: set[int] = set()
         """Queues whose waiting workers have something to look at."""
@@ -97,22 +106,34 @@ class Transaction:
             number = self.new_queues[key] = row[0]
         return number
 
-    def used_queue(self, name: str) -> int:
+    def used_queue(self, name: str, prefix: str | None = None) -> int:
         """A queue's number; the queue is used from now on."""
-        number = self.queue(name)
+        number = self.queue(name, prefix)
         if number is None:
-            number = self.insert(_NEW_QUEUE, self.prefix, name)
-            self.new_queues[self.prefix, name] = number
+            key = (self.prefix if prefix is None else prefix, name)
+            number = self.new_queues[key] = self.insert(_NEW_QUEUE, *key)
         return number
 
-    def key(self, queue: str, job_id: str) -> str:
+    def key(self, queue: str, job_id: str, prefix: str | None = None) -> str:
         """A job's full key."""
-        return str(JobKey(self.prefix, queue, job_id))
+        return str(JobKey(self.prefix if prefix is None else prefix, queue, job_id))
 
     def key_of(self, queue: int, job_id: str) -> JobKey:
         """The full key of a job of a numbered queue."""
         prefix, name = self.one(_QUEUE_NAME, queue) or ("", "")
         return JobKey(prefix, name, job_id)
+
+    def next_number(self, queue: int) -> int:
+        """The next number of a queue, which counts the adds."""
+        last = self._numbers.get(queue)
+        if last is None:
+            last = self.number(_LAST_NUMBER, queue) or 0
+        self._numbers[queue] = last + 1
+        return last + 1
+
+    def restart_numbers(self, queue: int) -> None:
+        """Count from the beginning."""
+        self._numbers[queue] = 0
 
     # Ranks.
 
@@ -153,33 +174,53 @@ class Transaction:
         """Write an event behind those of this transaction."""
         self._events.append((queue, kind.value, job_id, value, prev))
 
+    def publish(self, queue: int, kind: str, fields: str) -> int:
+        """Write an event of another program's; answers its id."""
+        self._events.append((queue, kind, None, None, None))
+        number = self._last_event(queue) + sum(each[0] == queue for each in self._events)
+        self._fields.append((fields, queue, number))
+        return number
+
+    def trim(self, queue: int, last: int) -> int:
+        """Remove stored events up to the id `last`; answers how many."""
+        if last <= 0:
+            return 0
+        self.run(_KEEP_LAST_EVENT, self._last_event(queue), queue)
+        return self.run(_TRIM, queue, last)
+
     def hear(self, queue: int) -> None:
         """Wake the workers that wait for jobs of a queue."""
         self.heard.add(queue)
 
-    def mark(self) -> int:
+    def mark(self) -> tuple[int, int]:
         """Where the events of a call begin."""
-        return len(self._events)
+        return len(self._events), len(self._fields)
 
-    def forget(self, mark: int) -> None:
+    def forget(self, mark: tuple[int, int]) -> None:
         """The call that began at `mark` was rolled back."""
-        del self._events[mark:]
+        del self._events[mark[0] :]
+        del self._fields[mark[1] :]
         self.new_queues.clear()
 
-    def write_events(self) -> set[int]:
-        """Store what was emitted, before the commit; answers the queues that have news."""
+    def flush(self) -> set[int]:
+        """Store what was counted and emitted, before the commit; answers the queues with news."""
+        self.many(_KEEP_LAST_NUMBER, [(last, queue) for queue, last in self._numbers.items()])
         last: dict[int, int] = {}
         rows: list[tuple[int, int, str, str | None, str | None, str | None]] = []
         trims: dict[int, int] = {}
         for queue, kind, job_id, value, prev in self._events:
             number = last.get(queue)
             if number is None:
-                number = self.number(_LAST_EVENT, queue) or 0
+                number = self._last_event(queue)
             number += 1
             last[queue] = number
             rows.append((queue, number, kind, job_id, value, prev))
             if number % _TRIM_EVERY == 0 and number > KEEP_EVENTS:
                 trims[queue] = number - KEEP_EVENTS
         self.many(_EVENT, rows)
+        self.many(_FIELDS, self._fields)
         self.many(_TRIM, trims.items())
         return set(last)
+
+    def _last_event(self, queue: int) -> int:
+        return self.number(_LAST_EVENT, queue) or 0

@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from oxherd.engines.sqlite.codes import DELAYED, PRIORITIZED
+from oxherd.engines.sqlite.codes import ACTIVE, DELAYED, PRIORITIZED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _READY: Final = (
     "SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = queues.id AND state <= ?),"
     " (SELECT min(rank) FROM jobs WHERE queue = queues.id AND state = ?)"
-    " FROM queues WHERE prefix = ? AND name = ? AND NOT paused"
+    " FROM queues WHERE prefix = ? AND name = ? AND NOT paused AND (concurrency IS NULL OR"
+    " (SELECT count(*) FROM jobs WHERE queue = queues.id AND state = ?) < concurrency)"
 )
 _NEWS: Final = (
     "SELECT EXISTS (SELECT 1 FROM events WHERE queue = queues.id AND id > ?)"
@@ -136,7 +137,7 @@ class JobsEar(Ear):
     def is_concerned(self, connection: sqlite3.Connection) -> bool:
         """As in `Ear`."""
         row = connection.execute(
-            _READY, (PRIORITIZED, DELAYED, self.subject.prefix, self.subject.queue)
+            _READY, (PRIORITIZED, DELAYED, self.subject.prefix, self.subject.queue, ACTIVE)
         ).fetchone()
         ready, earliest = row or (False, None)
         # A worker knows when the earliest delayed job is due; an earlier one is news to it.
@@ -165,6 +166,9 @@ class JobsWakeup:
         self._listen = listen
         self._ear: JobsEar | None = None
         self._closed = False
+
+    def attend(self) -> None:
+        """Nothing: this store shows no workers."""
 
     async def wait(self, timeout_ms: int) -> None:
         """As the port says."""

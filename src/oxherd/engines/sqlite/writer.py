@@ -188,7 +188,7 @@ class Writer:
             transaction = Transaction(connection, self._queues)
             for call in calls:
                 self._run(connection, transaction, call, alone=len(calls) == 1)
-            news = transaction.write_events()
+            news = transaction.flush()
             for call in calls:
                 call.failpoint(f"sqlite.{call.verb}.before_commit")
             subjects.update(Subject(*self._name(number)) for number in transaction.heard)

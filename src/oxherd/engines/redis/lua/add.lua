@@ -1,6 +1,6 @@
 -- Adds groups of jobs, each group whole or not at all, parents before children.
--- Refuses: parent-missing KEY, parent-finished KEY STATE, own-ancestor KEY.
--- Emits: added and the state's own for each job, duplicated, the released parents' events.
+-- Refuses: parent-missing KEY, parent-finished KEY STATE, own-ancestor KEY. Emits: for each job
+-- removed, deduplicated, added and its state's own, or duplicated; the released parents' events.
 local base = KEYS[1]
 local clock = ARGV[1]
 local version = ARGV[2]
@@ -11,38 +11,51 @@ local groups = cmsgpack.unpack(ARGV[5])
 -- include repeated
 -- include judge_group
 -- include write_group
-local answered = recall(base, nonce)
+local answered = again == 1 and recall(base, nonce)
 if answered then
   return answered
 end
 local now = time_of(clock)
 
--- A time for each job, negative for one that was there (or below one that was) before.
-local function times_of(group)
-  local times = {}
-  for index, job in ipairs(group) do
-    local time = tonumber(job.stored_timestamp) or job.timestamp or now
-    times[index] = job.verdict == "new" and time or -time
+-- The job's time, negative for one that was there (or below one that was) before; a list with the
+-- id in front where that is not the given one, with a third item where the job was dropped for it.
+local function answer_of(job)
+  local time = tonumber(job.stored_timestamp) or job.timestamp or now
+  if job.owner then
+    local owned = redis.call("HGET", job.base .. job.owner, field.timestamp)
+    return { job.owner, tonumber(owned) or time, 1 }
+  elseif job.numbered then
+    return { job.id, time }
   end
-  return times
+  local is_added = job.verdict == "new" or job.verdict == "replaced"
+  return is_added and time or -time
 end
 
-local answers, duplicates = {}, false
-for index, group in ipairs(groups) do
-  local own_nonce = nonce .. "-" .. index
+-- Whether what is stored does not say enough for this call to be answered again.
+local must_remember = false
+
+local function add(group, own_nonce)
   local refusal = judge_group(group, own_nonce, again == 1)
   if refusal then
-    answers[index] = refusal
-  else
-    if not group.repeated then
-      write_group(group, own_nonce, version, now)
-      duplicates = duplicates or group.has_existing
-    end
-    answers[index] = times_of(group)
+    return refusal
   end
+  if not group.repeated then
+    write_group(group, own_nonce, version, now)
+  end
+  local answers = {}
+  for index, job in ipairs(group) do
+    answers[index] = answer_of(job)
+    must_remember = must_remember or type(answers[index]) == "table"
+  end
+  must_remember = must_remember or group.has_existing
+  return answers
 end
-if duplicates then
-  -- What exists already says nothing of this call.
+
+local answers = {}
+for index, group in ipairs(groups) do
+  answers[index] = add(group, nonce .. "-" .. index)
+end
+if must_remember then
   remember(base, nonce, answers)
 end
 wake_queues()

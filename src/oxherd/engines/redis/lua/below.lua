@@ -1,25 +1,12 @@
 -- Reads the jobs below some jobs, at most `most` of them: a step of looking at a whole flow.
--- Refuses nothing; a key without a job is passed over.
--- Emits: nothing. Answers {key, locked, parents, children} for each.
+-- Refuses nothing; a key without a job is passed over. With `pending` only pending children count.
+-- Emits: nothing. Answers {key, whether it is held, parents, children, whether it failed} for each.
 local base = KEYS[1]
 local most = tonumber(ARGV[1])
-local job_keys = cmsgpack.unpack(ARGV[2])
+local pending = tonumber(ARGV[2])
+local job_keys = cmsgpack.unpack(ARGV[3])
 -- include parents
-local function children_of(job_key)
-  local children = {}
-  for _, found in ipairs({
-    redis.call("SMEMBERS", job_key .. part.dependencies),
-    redis.call("HKEYS", job_key .. part.processed),
-    redis.call("HKEYS", job_key .. part.ignored_children),
-    redis.call("ZRANGE", job_key .. part.failed_children, 0, -1),
-  }) do
-    for _, child_key in ipairs(found) do
-      children[#children + 1] = child_key
-    end
-  end
-  return children
-end
-
+-- include children_of
 local seen, nodes, todo = {}, {}, job_keys
 while #todo > 0 and #nodes < most do
   local job_key = table.remove(todo)
@@ -32,9 +19,12 @@ while #todo > 0 and #nodes < most do
           parents[#parents + 1] = edge.parent
         end
       end
-      local children = children_of(job_key)
+      local children = pending == 1 and redis.call("SMEMBERS", job_key .. part.dependencies)
+        or children_of(job_key)
+      local job_base, id = split_key(job_key)
       nodes[#nodes + 1] = {
         job_key, redis.call("EXISTS", job_key .. part.lock), parents, children,
+        redis.call("ZSCORE", job_base .. key.failed, id) and 1 or 0,
       }
       for _, child_key in ipairs(children) do
         todo[#todo + 1] = child_key

@@ -7,16 +7,17 @@ local limit = tonumber(ARGV[2])
 local token = ARGV[3]
 local lock_ms = tonumber(ARGV[4])
 local worker = ARGV[5]
+local rate_max = tonumber(ARGV[6])
+local rate_ms = tonumber(ARGV[7])
 -- include time
 -- include promote_due
 -- include take_next
 local now = time_of(clock)
 local queue = queue_at(base)
+-- Of the number the queue's own counts first, of the window the worker's.
 local rate = redis.call("HMGET", base .. key.meta, setting.max, setting.duration)
-local max, duration = tonumber(rate[1]), tonumber(rate[2])
-if not duration then
-  max = nil
-end
+local max = tonumber(rate[1]) or rate_max > 0 and rate_max
+local window = math.floor(math.abs(rate_ms > 0 and rate_ms or tonumber(rate[2]) or 0))
 promote_due(queue, now)
 
 local function answer(jobs, retry_after, paused)
@@ -31,18 +32,20 @@ local function answer(jobs, retry_after, paused)
   return { jobs, due_in, retry_after, paused }
 end
 
-local wanted = limit
+local wanted, tokens = limit, math.huge
 if max then
-  local used = tonumber(redis.call("GET", base .. key.limiter)) or 0
-  if used >= max then
+  max = math.max(1, max)
+  tokens = max - (tonumber(redis.call("GET", base .. key.limiter)) or 0)
+  if tokens <= 0 then
     local remaining = redis.call("PTTL", base .. key.limiter)
     if remaining > 0 then
       return answer({}, remaining, 0)
     end
     redis.call("DEL", base .. key.limiter)
-    used = 0
+    tokens = max
   end
-  limit = math.min(limit, max - used)
+  -- Without a window nothing is counted, but a queue that is held is held.
+  tokens = window > 0 and tokens or math.huge
 end
 if queue.concurrency then
   limit = math.min(limit, queue.concurrency - redis.call("LLEN", base .. key.active))
@@ -60,9 +63,9 @@ local at = {}
 for index, name in ipairs(record_fields) do
   at[name] = index
 end
-local jobs, ids, tokens_used = {}, {}, 0
-while #jobs < limit do
-  local taken = take_next(base, limit - #jobs)
+local jobs, ids, used = {}, {}, 0
+while #jobs < limit and used < tokens do
+  local taken = take_next(base, math.min(limit - #jobs, tokens - used))
   if #taken == 0 then
     break
   end
@@ -82,7 +85,7 @@ while #jobs < limit do
       end
       emit(queue, "active", "jobId", id, "prev", "waiting")
       if not record[at[field.deferred_failure]] then
-        tokens_used = tokens_used + 1
+        used = used + 1
       end
       ids[#ids + 1] = id
       record[#record_fields + 1] = id
@@ -90,13 +93,18 @@ while #jobs < limit do
     end
   end
 end
+local retry_after = 0
+if max and window > 0 and used > 0 then
+  if redis.call("INCRBY", base .. key.limiter, used) == used then
+    redis.call("PEXPIRE", base .. key.limiter, window)
+  end
+  if used >= tokens then
+    retry_after = math.max(0, redis.call("PTTL", base .. key.limiter))
+  end
+end
 if #jobs > 0 then
   call_in_pieces("LPUSH", base .. key.active, ids)
-  if max and tokens_used > 0
-    and redis.call("INCRBY", base .. key.limiter, tokens_used) == tokens_used then
-    redis.call("PEXPIRE", base .. key.limiter, math.floor(math.abs(duration)))
-  end
   -- The chain of markers: who gets a job wakes one more worker.
   redis.call("ZADD", base .. key.marker, 0, "0")
 end
-return answer(jobs, 0, 0)
+return answer(jobs, retry_after, 0)

@@ -1,21 +1,23 @@
--- Ends jobs well: settles their parents, stores the results, applies retention.
+-- Ends jobs well: settles parents, stores results, applies retention, counts (`metrics` points).
 -- Refuses: missing, lock-lost STATE, pending-children, failed-children.
--- Emits: the parents' waiting or delayed, completed, drained.
+-- Emits: a kept job's as in add.lua, the parents' waiting or delayed, completed, drained.
 local base = KEYS[1]
 local clock = ARGV[1]
-local items = cmsgpack.unpack(ARGV[2])
+local metrics = tonumber(ARGV[2])
+local items = cmsgpack.unpack(ARGV[3])
 -- include time
 -- include lock
 -- include finish
 local now = time_of(clock)
 local queue = queue_at(base)
+local ended = 0
 
 local function complete(item)
   local id, token, result = item[1], item[2], item[3]
   local job_key = base .. id
   local job = redis.call("HMGET", job_key, field.timestamp, field.attempts_made,
     field.legacy_attempts, field.parent_key, field.further_parents, field.settled,
-    field.continuations)
+    field.continuations, field.deduplication_id)
   local exists = job[1] or redis.call("EXISTS", job_key) == 1
   local refusal = refuse_unless_held(queue, id, token, "complete", exists, job[6])
   if refusal then
@@ -41,6 +43,9 @@ local function complete(item)
   if cut then
     cut_off_pending(job_key)
   end
+  if job[8] then
+    end_deduplication(queue, id, job[8], now)
+  end
   if job[4] then
     settle_completed(job[4], job_key, result, now)
   end
@@ -62,6 +67,7 @@ local function complete(item)
   end
   emit(queue, "completed", "jobId", id, "returnvalue", result, "prev", "active")
   emit_drained(queue)
+  ended = ended + 1
   return "ok"
 end
 
@@ -69,5 +75,6 @@ local answers = {}
 for index, item in ipairs(items) do
   answers[index] = complete(item)
 end
+count_ended(base, key.completed_count, key.completed_points, ended, metrics, now)
 end_finishing(queue)
 return answers

@@ -1,21 +1,23 @@
--- Ends jobs badly, for good: each edge's policy decides what becomes of the parent.
+-- Ends jobs badly, for good: each edge's policy decides what becomes of the parent; counts them.
 -- Refuses: missing, lock-lost STATE.
--- Emits: the parents' waiting or delayed, failed, retries-exhausted, drained.
+-- Emits: a kept job's and the parents' as in complete.lua, failed, retries-exhausted, drained.
 local base = KEYS[1]
 local clock = ARGV[1]
-local items = cmsgpack.unpack(ARGV[2])
+local metrics = tonumber(ARGV[2])
+local items = cmsgpack.unpack(ARGV[3])
 -- include time
 -- include lock
 -- include finish
 local now = time_of(clock)
 local queue = queue_at(base)
+local ended = 0
 
 local function fail(item)
   local id, token, reason, stacktrace = item[1], item[2], item[3], item[4]
   local job_key = base .. id
   local job = redis.call("HMGET", job_key, field.timestamp, field.attempts_made,
     field.legacy_attempts, field.parent_key, field.parent, field.further_parents, field.settled,
-    field.options, field.deferred_failure)
+    field.options, field.deferred_failure, field.deduplication_id)
   local exists = job[1] or redis.call("EXISTS", job_key) == 1
   local refusal = refuse_unless_held(queue, id, token, "fail", exists, job[7])
   if refusal then
@@ -24,11 +26,15 @@ local function fail(item)
   if not let_go(queue, id) then
     return "lock-lost " .. state_of(base, id)
   end
+  if job[10] then
+    end_deduplication(queue, id, job[10], now)
+  end
   local edges = edges_of(job[4], job[5], job[6])
   for _, edge in ipairs(edges) do
     settle_failed(edge.parent, job_key, edge.policy, reason, now)
   end
-  if job[6] then
+  -- Where a parent waits on, another client may yet run it again.
+  if job[6] and not is_awaited(job_key, edges_of(nil, nil, job[6])) then
     unlist_further(job_key)
   end
   local attempts = (tonumber(job[2] or job[3]) or 0) + 1
@@ -50,6 +56,7 @@ local function fail(item)
     emit(queue, "retries-exhausted", "jobId", id, "attemptsMade", attempts)
   end
   emit_drained(queue)
+  ended = ended + 1
   return "ok"
 end
 
@@ -57,5 +64,6 @@ local answers = {}
 for index, item in ipairs(items) do
   answers[index] = fail(item)
 end
+count_ended(base, key.failed_count, key.failed_points, ended, metrics, now)
 end_finishing(queue)
 return answers

@@ -5,7 +5,9 @@ local base = KEYS[1]
 local clock = ARGV[1]
 local nonce = ARGV[2]
 local structure = ARGV[3]
-local ids = cmsgpack.unpack(ARGV[4])
+local attempts_made = tonumber(ARGV[4])
+local attempts_started = tonumber(ARGV[5])
+local ids = cmsgpack.unpack(ARGV[6])
 -- include time
 -- include state
 -- include repeated
@@ -18,6 +20,15 @@ answers = {}
 local now = time_of(clock)
 local queue = queue_at(base)
 local failed = structure == key.failed
+local cleared = { field.finished_on, field.processed_on,
+  failed and field.failed_reason or field.returnvalue }
+if attempts_made == 1 then
+  cleared[#cleared + 1] = field.attempts_made
+  cleared[#cleared + 1] = field.legacy_attempts
+end
+if attempts_started == 1 then
+  cleared[#cleared + 1] = field.attempts_started
+end
 
 -- Makes the edge pending again; whether it was settled by this job's end.
 local function reopen(edge, job_key)
@@ -58,9 +69,7 @@ local function reprocess(id)
   end
   local job = redis.call("HMGET", job_key, field.options, field.priority,
     field.further_parents)
-  redis.call("HDEL", job_key, field.finished_on, field.processed_on, field.attempts_made,
-    field.legacy_attempts, field.attempts_started,
-    failed and field.failed_reason or field.returnvalue)
+  redis.call("HDEL", job_key, unpack(cleared))
   local child_key = failed_child_of(job_key)
   if child_key then
     redis.call("HSET", job_key, field.deferred_failure, failure_text(child_key))

@@ -1,6 +1,6 @@
 -- Takes back jobs whose lock was found lost by two calls in a row; settles what another client's
 -- worker left of jobs with several parents.
--- Refuses nothing; too soon after the last call it takes nothing back. Emits: waiting, stalled.
+-- Refuses nothing; too soon it takes nothing back. Emits: waiting, stalled; the parents' events.
 local base = KEYS[1]
 local clock = ARGV[1]
 local max_stalled_count = tonumber(ARGV[2])
@@ -16,12 +16,19 @@ end
 local now = time_of(clock)
 local queue = queue_at(base)
 -- Whoever checks for stalled jobs this time: another client's worker settles no further parents.
-settle_further_parents(queue, now)
+local rescued, half_settled_jobs = {}, settle_further_parents(queue, now)
 write_gone()
+local function answer()
+  local found = { rescued, half_settled_jobs }
+  if #rescued + #half_settled_jobs > 0 then
+    remember(base, nonce, found)
+  end
+  wake_queues()
+  return found
+end
 if interval_ms > 0
   and not redis.call("SET", base .. key.stalled_check, now, "PX", interval_ms, "NX") then
-  wake_queues()
-  return {}
+  return answer()
 end
 
 -- A scheduler's job is made again and again: it is never given up.
@@ -34,6 +41,7 @@ local function take_back(id)
   local job_key = base .. id
   redis.call("LREM", base .. key.active, 1, id)
   if redis.call("EXISTS", job_key) == 0 then
+    note_free_slot(queue)
     return false
   end
   local count = redis.call("HINCRBY", job_key, field.stalled_count, 1)
@@ -50,7 +58,6 @@ local suspects = {}
 for _, id in ipairs(redis.call("SMEMBERS", base .. key.stalled)) do
   suspects[id] = true
 end
-local rescued = {}
 -- Newest first, so that the oldest ends in front.
 for _, id in ipairs(redis.call("LRANGE", base .. key.active, 0, -1)) do
   if suspects[id] and redis.call("EXISTS", base .. id .. part.lock) == 0 and take_back(id) then
@@ -59,8 +66,4 @@ for _, id in ipairs(redis.call("LRANGE", base .. key.active, 0, -1)) do
 end
 redis.call("DEL", base .. key.stalled)
 call_in_pieces("SADD", base .. key.stalled, redis.call("LRANGE", base .. key.active, 0, -1))
-if #rescued > 0 then
-  remember(base, nonce, rescued)
-end
-wake_queues()
-return rescued
+return answer()

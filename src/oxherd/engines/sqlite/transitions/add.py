@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import OxherdError
 from oxherd.domain.lifecycle import ADOPTIONS, Adoption, EventKind
 from oxherd.domain.record import Added
-from oxherd.engines.sqlite.codes import DELAYED, PENDING, PROCESSED, STATES, WAITING_CHILDREN
-from oxherd.engines.sqlite.rows import read_parents, write_options, write_parents
+from oxherd.engines.sqlite.codes import PENDING, PROCESSED, STATES, WAITING_CHILDREN
+from oxherd.engines.sqlite.rows import INSERT_JOB, read_parents, write_options, write_parents
 from oxherd.engines.sqlite.transitions.add_plan import Draft, Link, draft
-from oxherd.engines.sqlite.transitions.enqueue import place
+from oxherd.engines.sqlite.transitions.deduplicate import Newcomer, deduplicate, owner_of
+from oxherd.engines.sqlite.transitions.enqueue import place_new
 from oxherd.engines.sqlite.transitions.settle_parent import settle_failed, settle_parent
 
 if TYPE_CHECKING:
@@ -19,16 +21,13 @@ if TYPE_CHECKING:
     from oxherd.domain.record import NewJob
     from oxherd.engines.sqlite.transaction import Row, Transaction
 
-_INSERT: Final = (
-    "INSERT INTO jobs (id, queue, job_id, state, rank, name, data, options, timestamp, delay,"
-    " priority, parents, flow_id, added_with)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _INSERT_EDGE: Final = (
     "INSERT INTO edges (parent, child, child_key, place, policy, status, settled_on, value)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PARENTS: Final = "UPDATE jobs SET parents = ? WHERE id = ?"
+_TIMESTAMP: Final = "SELECT timestamp FROM jobs WHERE queue = ? AND job_id = ?"
+_HAS_NUMBER: Final = "SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND job_id = ?)"
 
 
 def add(
@@ -45,8 +44,8 @@ def _add_group(
     if isinstance(drafts, OxherdError):
         return drafts
     if any(one.found and not one.job.given for one in drafts):
-        return tuple(_answer(transaction, one) for one in drafts)
-    _write_jobs(transaction, group, drafts)
+        return tuple(_answer_again(transaction, one) for one in drafts)
+    _write_jobs(transaction, drafts)
     _write_edges(transaction, drafts)
     for one in drafts:
         if one.found and one.links and _adoption(one) is Adoption.APPLY_POLICY:
@@ -58,44 +57,117 @@ def _add_group(
     return tuple(_answer(transaction, one) for one in drafts)
 
 
-def _write_jobs(transaction: Transaction, group: Sequence[NewJob], drafts: Sequence[Draft]) -> None:
-    first_fresh = next((job.id for job in group if not job.given), None)
+def _write_jobs(transaction: Transaction, drafts: Sequence[Draft]) -> None:
+    nonce = next((each.id for each in drafts if each.is_fresh), None)
     rows: list[Row] = []
     for one in drafts:
+        if one.is_below:
+            continue
+        number = transaction.used_queue(one.job.queue, one.job.prefix)
+        count = transaction.next_number(number)
+        if one.job.numbered:
+            _number(transaction, one, number, count)
+        if one.found:
+            transaction.emit(number, EventKind.DUPLICATED, one.id)
+            continue
+        asked = one.job.options.deduplication
+        if isinstance(asked, Deduplication):
+            # The owner may be one of this group.
+            transaction.many(INSERT_JOB, rows)
+            rows.clear()
+            _deduplicate(transaction, one, number, asked, drafts)
         if one.is_new:
-            rows.append(_row(transaction, one, first_fresh if one.job.given else None))
-        elif one.found and not one.is_below:
-            number = transaction.used_queue(one.job.queue)
-            transaction.emit(number, EventKind.DUPLICATED, one.job.id)
-    transaction.many(_INSERT, rows)
+            rows.append(_row(transaction, one, number, nonce if one.job.given else None))
+    transaction.many(INSERT_JOB, rows)
 
 
-def _row(transaction: Transaction, one: Draft, added_with: str | None) -> Row:
+def _number(transaction: Transaction, one: Draft, queue: int, count: int) -> None:
+    """Give the job its number for an id, and pass over those that there are."""
+    while transaction.number(_HAS_NUMBER, queue, str(count)):
+        count = transaction.next_number(queue)
+    job_id = str(count)
+    one.rename(job_id, transaction.key(one.job.queue, job_id, one.job.prefix))
+
+
+def _deduplicate(
+    transaction: Transaction, one: Draft, queue: int, asked: Deduplication, drafts: Sequence[Draft]
+) -> None:
+    job = one.job
+    verdict = deduplicate(
+        transaction,
+        Newcomer(
+            queue=queue,
+            id=one.id,
+            name=job.name,
+            data=job.data,
+            options=_options(job),
+            timestamp=one.timestamp(transaction.now_ms),
+            delay_ms=job.options.delay_ms,
+            is_parent=bool(job.children),
+            parents=write_parents([link.edge for link in one.links[:1]]),
+            flow_id=job.flow_id,
+        ),
+        asked,
+    )
+    if verdict.dropped_for is not None:
+        _drop(transaction, one, queue, verdict.dropped_for)
+        _leave_below(one, drafts)
+    if verdict.replaced is not None:
+        for each in drafts:
+            # What this group wanted of the one that made way is void.
+            gone = each.row == verdict.replaced
+            each.links = [
+                link for link in each.links if not gone and link.parent != verdict.replaced
+            ]
+            if gone:
+                each.is_new = False
+
+
+def _drop(transaction: Transaction, one: Draft, queue: int, owner: str) -> None:
+    one.drop(owner, transaction.number(_TIMESTAMP, queue, owner))
+
+
+def _leave_below(dropped: Draft, drafts: Sequence[Draft]) -> None:
+    """Jobs that are in the group only below a dropped one are not added either."""
+    if not dropped.job.children:
+        return
+    without, keys = {dropped.key}, {each.key for each in drafts}
+    for one in drafts:
+        inner = {edge.parent for edge in one.job.parents} & keys
+        if one.is_new and inner and inner <= without:
+            without.add(one.key)
+            one.is_new, one.is_below, one.is_duplicate, one.links = False, True, True, []
+
+
+def _row(transaction: Transaction, one: Draft, queue: int, added_with: str | None) -> Row:
     """The new row; its place in its state is taken, and its events are written."""
     job = one.job
     options = job.options
-    number = transaction.used_queue(job.queue)
     timestamp = one.timestamp(transaction.now_ms)
-    due_ms = timestamp + options.delay_ms
-    transaction.emit(number, EventKind.ADDED, job.id, job.name)
     if job.children:
-        state, rank = WAITING_CHILDREN, transaction.next_rank(number, WAITING_CHILDREN)
-        transaction.emit(number, EventKind.WAITING_CHILDREN, job.id)
-    elif options.delay_ms:
-        state, rank = DELAYED, transaction.next_rank_at(number, DELAYED, due_ms)
-        transaction.emit(number, EventKind.DELAYED, job.id, str(due_ms))
-        transaction.hear(number)
+        state, rank = WAITING_CHILDREN, transaction.next_rank(queue, WAITING_CHILDREN)
+        transaction.emit(queue, EventKind.ADDED, one.id, job.name)
+        transaction.emit(queue, EventKind.WAITING_CHILDREN, one.id)
     else:
-        is_first = options.lifo and not options.priority
-        state, rank = place(transaction, number, options.priority, front=is_first)
-        transaction.emit(number, EventKind.WAITING, job.id)
-        transaction.hear(number)
-    parents = write_parents([link.edge for link in one.links])
+        state, rank = place_new(
+            transaction,
+            queue,
+            one.id,
+            job.name,
+            due_ms=timestamp + options.delay_ms if options.delay_ms else None,
+            priority=options.priority,
+            lifo=options.lifo,
+        )
+    asked = options.deduplication
     return (
-        one.row, number, job.id, state, rank, job.name, job.data, write_options(options),
-        timestamp, options.delay_ms, options.priority, parents, job.flow_id,
-        added_with,
+        one.row, queue, one.id, state, rank, job.name, job.data, _options(job), timestamp,
+        options.delay_ms, options.priority, write_parents([link.edge for link in one.links]),
+        job.flow_id, added_with, None, asked.id if isinstance(asked, Deduplication) else None,
     )  # fmt: skip
+
+
+def _options(job: NewJob) -> str:
+    return write_options(job.options) if job.raw_options is None else job.raw_options
 
 
 def _write_edges(transaction: Transaction, drafts: Sequence[Draft]) -> None:
@@ -139,6 +211,18 @@ def _adoption(one: Draft) -> Adoption:
 
 
 def _answer(transaction: Transaction, one: Draft) -> Added:
-    if one.found:
-        return Added(one.job.id, one.found[2], one.is_duplicate)
-    return Added(one.job.id, one.timestamp(transaction.now_ms), one.is_duplicate)
+    timestamp = one.timestamp(transaction.now_ms)
+    if one.dropped_for is not None:
+        return Added(one.dropped_for, timestamp, deduplicated=True)
+    return Added(one.id, timestamp, one.is_duplicate)
+
+
+def _answer_again(transaction: Transaction, one: Draft) -> Added:
+    """The answer to a job of a group that was added before."""
+    asked = one.job.options.deduplication
+    if one.found is None and isinstance(asked, Deduplication):
+        number = transaction.used_queue(one.job.queue, one.job.prefix)
+        owner = owner_of(transaction, number, asked.id)
+        if owner is not None:
+            _drop(transaction, one, number, owner[0])
+    return _answer(transaction, one)

@@ -44,6 +44,7 @@ class Draft:
     """One job of the group, and what is to become of it."""
 
     job: NewJob
+    id: str
     key: str
     found: Row | None
     """The job of this id that exists: its row of `_FIND`."""
@@ -52,17 +53,39 @@ class Draft:
     is_below: bool = False
     """It is in the group only below jobs that exist already: nothing is done."""
     is_duplicate: bool = False
+    dropped_for: str | None = None
+    """The job that owns its deduplication id."""
+    owner_timestamp: int | None = None
     links: list[Link] = field(default_factory=list)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Its id was made for this add."""
+        return not self.job.given and not self.job.numbered
+
+    def rename(self, job_id: str, key: str) -> None:
+        """Give it the id that it is stored under."""
+        self.id, self.key = job_id, key
+
+    def drop(self, owner: str, timestamp: int | None) -> None:
+        """It is not stored, since another job owns its deduplication id."""
+        self.is_new, self.links = False, []
+        self.dropped_for, self.owner_timestamp = owner, timestamp
+
     def timestamp(self, now_ms: int) -> int:
-        """When it is created."""
+        """When it was created, or the one that stands for it."""
+        if self.found:
+            created: int = self.found[2]
+            return created
+        if self.owner_timestamp is not None:
+            return self.owner_timestamp
         return now_ms if self.job.timestamp is None else self.job.timestamp
 
 
 def draft(transaction: Transaction, group: Sequence[NewJob]) -> list[Draft] | OxherdError:
     """What is to become of each job, or why the group is refused; nothing is written."""
     drafts = [_find(transaction, job) for job in group]
-    nonce = next((one.job.id for one in drafts if not one.job.given), None)
+    nonce = next((one.id for one in drafts if one.is_fresh), None)
     is_sent_again = any(one.found and not one.job.given for one in drafts)
     for one in drafts:
         # Sent again, a job with a given id is one of the first sending's unless it was older.
@@ -82,9 +105,9 @@ def draft(transaction: Transaction, group: Sequence[NewJob]) -> list[Draft] | Ox
 
 
 def _find(transaction: Transaction, job: NewJob) -> Draft:
-    number = transaction.queue(job.queue)
+    number = None if job.numbered else transaction.queue(job.queue, job.prefix)
     found = None if number is None else transaction.one(_FIND, number, job.id)
-    return Draft(job, transaction.key(job.queue, job.id), found)
+    return Draft(job, job.id, transaction.key(job.queue, job.id, job.prefix), found)
 
 
 def _choose(drafts: Sequence[Draft]) -> None:

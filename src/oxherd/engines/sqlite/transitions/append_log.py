@@ -32,5 +32,10 @@ def append_log(
     row = transaction.one(_OPTIONS, job)
     options = options_of(row[0]) if row else None
     if options is not None and options.keep_logs is not None:
-        transaction.run(_CUT, job, options.keep_logs)
+        cut_log(transaction, job, options.keep_logs)
     return transaction.number(_COUNT, job) or 0
+
+
+def cut_log(transaction: Transaction, job: int, keep: int) -> None:
+    """Keep the newest lines of the job in this row."""
+    transaction.run(_CUT, job, keep)

@@ -9,8 +9,6 @@ from oxherd.domain.lifecycle import Transition
 from oxherd.engines.sqlite.codes import ACTIVE, NAMES
 from oxherd.engines.sqlite.transitions.enqueue import Movable, make_waiting_children
 from oxherd.engines.sqlite.transitions.lock import held_job, settle
-from oxherd.engines.sqlite.transitions.settle_parent import has_pending
-from oxherd.engines.sqlite.transitions.withdraw_failure import standing_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +32,13 @@ def _await_one(transaction: Transaction, queue: str, item: Held) -> OxherdError 
         return True
     if isinstance(job, OxherdError):
         return job
-    if standing_failure(transaction, job.id) is not None:
+    if job.has_failed:
         return HasFailedChildren(item.id, queue)
-    if not has_pending(transaction, job.id):
+    if not job.has_pending:
         return False
     settle(transaction, job, item, _VERB)
     movable = Movable(transaction.used_queue(queue), job.id, item.id, job.priority)
     make_waiting_children(transaction, movable, prev=NAMES[ACTIVE])
+    # Another job may be active in its stead.
+    transaction.hear(movable.queue)
     return True

@@ -13,9 +13,10 @@ from oxherd.domain.errors import (
 from oxherd.domain.lifecycle import EventKind, Transition
 from oxherd.domain.options import OnFailure
 from oxherd.engines.sqlite.codes import ACTIVE, COMPLETED, IGNORED, NAMES, PENDING
+from oxherd.engines.sqlite.transitions.end_deduplication import end_deduplication
 from oxherd.engines.sqlite.transitions.evict import delete_finished, is_kept
 from oxherd.engines.sqlite.transitions.finish import Finishing
-from oxherd.engines.sqlite.transitions.lock import held_job
+from oxherd.engines.sqlite.transitions.lock import HeldJobs
 from oxherd.engines.sqlite.transitions.settle_parent import settle_completed
 from oxherd.engines.sqlite.transitions.unlink import unlink
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from oxherd.engines.sqlite.transaction import Transaction
     from oxherd.store import Refusal
 
-_CHILDREN: Final = (
-    "SELECT EXISTS (SELECT 1 FROM edges WHERE parent = ?1 AND status = 0),"
-    " EXISTS (SELECT 1 FROM edges WHERE parent = ?1 AND status = 3)"
-)
 _CONTINUED: Final = (
     "SELECT EXISTS (SELECT 1 FROM edges WHERE parent = ? AND status = ? AND policy = ?)"
 )
@@ -42,31 +39,35 @@ _COMPLETE: Final = (
 _VERB: Final = Transition.COMPLETE.value
 
 
-def complete(transaction: Transaction, queue: str, items: Sequence[Completion]) -> list[Refusal]:
+def complete(
+    transaction: Transaction, queue: str, items: Sequence[Completion], metrics: int
+) -> list[Refusal]:
     """As `Work.complete`."""
     number = transaction.queue(queue)
     if number is None:
         return [JobNotFound(item.id, queue) for item in items]
-    finishing = Finishing(transaction, number, COMPLETED)
-    answers = [_complete_one(transaction, queue, number, item, finishing) for item in items]
+    finishing = Finishing(transaction, number, COMPLETED, metrics)
+    held = HeldJobs(transaction, queue, _VERB, items)
+    answers = [_complete_one(transaction, queue, held, item, finishing) for item in items]
     finishing.close()
     return answers
 
 
 def _complete_one(
-    transaction: Transaction, queue: str, number: int, item: Completion, finishing: Finishing
+    transaction: Transaction, queue: str, held: HeldJobs, item: Completion, finishing: Finishing
 ) -> Refusal:
-    job = held_job(transaction, queue, item, _VERB)
+    number, job = finishing.queue, held.take(item)
     if job is None or isinstance(job, OxherdError):
         return job
-    pending, failed = (job.has_children and transaction.one(_CHILDREN, job.id)) or (0, 0)
-    if pending and not _is_continued(transaction, job.id):
+    if job.has_pending and not _is_continued(transaction, job.id):
         return HasPendingChildren(item.id, queue)
-    if failed:
+    if job.has_failed:
         return HasFailedChildren(item.id, queue)
-    if pending:
+    if job.has_pending:
         unlink(transaction, job.id, transaction.key(queue, item.id), worst=PENDING)
         transaction.run(_CUT_OFF, job.id)
+    if job.deduplication_id is not None:
+        end_deduplication(transaction, number, item.id, job.deduplication_id)
     if job.has_parents:
         settle_completed(transaction, job.id, item.result)
     stored = is_kept(transaction, item.keep, job.id)

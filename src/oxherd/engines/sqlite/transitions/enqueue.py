@@ -82,11 +82,38 @@ def make_delayed(
     transaction: Transaction, job: Movable, delay_ms: int, *, delay: int | None = None
 ) -> None:
     """A job may be claimed in `delay_ms`."""
-    due_ms = min(transaction.now_ms + delay_ms, LATEST_MS)
+    make_delayed_until(transaction, job, transaction.now_ms + delay_ms, delay=delay)
+
+
+def make_delayed_until(
+    transaction: Transaction, job: Movable, due_ms: int, *, delay: int | None = None
+) -> None:
+    """A job may be claimed at a time."""
+    due_ms = min(due_ms, LATEST_MS)
     rank = transaction.next_rank_at(job.queue, DELAYED, due_ms)
     transaction.run(_MOVE, DELAYED, rank, delay, job.id)
     transaction.emit(job.queue, EventKind.DELAYED, job.job_id, str(due_ms))
     transaction.hear(job.queue)
+
+
+def place_new(
+    transaction: Transaction,
+    queue: int,
+    job_id: str,
+    name: str,
+    *,
+    due_ms: int | None,
+    priority: int,
+    lifo: bool,
+) -> tuple[int, int]:
+    """The state and rank of a new job that waits for no children; its events are written."""
+    transaction.emit(queue, EventKind.ADDED, job_id, name)
+    transaction.hear(queue)
+    if due_ms is not None:
+        transaction.emit(queue, EventKind.DELAYED, job_id, str(due_ms))
+        return DELAYED, transaction.next_rank_at(queue, DELAYED, due_ms)
+    transaction.emit(queue, EventKind.WAITING, job_id)
+    return place(transaction, queue, priority, front=lifo and not priority)
 
 
 def make_waiting_children(

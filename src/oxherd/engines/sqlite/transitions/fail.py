@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from oxherd.domain.errors import JobNotFound, OxherdError
 from oxherd.domain.lifecycle import EventKind, Transition
 from oxherd.engines.sqlite.codes import ACTIVE, FAILED, NAMES
+from oxherd.engines.sqlite.transitions.end_deduplication import end_deduplication
 from oxherd.engines.sqlite.transitions.evict import delete_finished, is_kept
 from oxherd.engines.sqlite.transitions.finish import Finishing
-from oxherd.engines.sqlite.transitions.lock import held_job, options_of
+from oxherd.engines.sqlite.transitions.lock import HeldJobs, options_of
 from oxherd.engines.sqlite.transitions.settle_parent import settle_failed
 
 if TYPE_CHECKING:
@@ -28,23 +29,28 @@ _FAIL: Final = (
 _VERB: Final = Transition.FAIL.value
 
 
-def fail(transaction: Transaction, queue: str, items: Sequence[Failure]) -> list[Refusal]:
+def fail(
+    transaction: Transaction, queue: str, items: Sequence[Failure], metrics: int
+) -> list[Refusal]:
     """As `Work.fail`."""
     number = transaction.queue(queue)
     if number is None:
         return [JobNotFound(item.id, queue) for item in items]
-    finishing = Finishing(transaction, number, FAILED)
-    answers = [_fail_one(transaction, queue, number, item, finishing) for item in items]
+    finishing = Finishing(transaction, number, FAILED, metrics)
+    held = HeldJobs(transaction, queue, _VERB, items)
+    answers = [_fail_one(transaction, held, item, finishing) for item in items]
     finishing.close()
     return answers
 
 
 def _fail_one(
-    transaction: Transaction, queue: str, number: int, item: Failure, finishing: Finishing
+    transaction: Transaction, held: HeldJobs, item: Failure, finishing: Finishing
 ) -> Refusal:
-    job = held_job(transaction, queue, item, _VERB)
+    number, job = finishing.queue, held.take(item)
     if job is None or isinstance(job, OxherdError):
         return job
+    if job.deduplication_id is not None:
+        end_deduplication(transaction, number, item.id, job.deduplication_id)
     if job.has_parents:
         settle_failed(transaction, job.id, item.reason)
     stored = is_kept(transaction, item.keep, job.id)

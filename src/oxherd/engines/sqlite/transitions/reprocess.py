@@ -28,19 +28,28 @@ _FIND: Final = (
 )
 _CLEAR: Final = (
     "UPDATE jobs SET processed_on = NULL, returnvalue = NULL, failed_reason = iif(?, NULL,"
-    " failed_reason), attempts_made = 0, attempts_started = 0, deferred_failure = ?"
-    " WHERE id = ?"
+    " failed_reason), attempts_made = iif(?, 0, attempts_made),"
+    " attempts_started = iif(?, 0, attempts_started), deferred_failure = ? WHERE id = ?"
 )
 
 
 def reprocess(
-    transaction: Transaction, queue: str, job_ids: Sequence[str], state: State
+    transaction: Transaction,
+    queue: str,
+    job_ids: Sequence[str],
+    state: State,
+    *,
+    attempts_made: bool,
+    attempts_started: bool,
 ) -> list[Refusal]:
     """As `Tend.reprocess`."""
-    return [_reprocess_one(transaction, queue, job_id, state) for job_id in job_ids]
+    resets = (attempts_made, attempts_started)
+    return [_reprocess_one(transaction, queue, job_id, state, resets) for job_id in job_ids]
 
 
-def _reprocess_one(transaction: Transaction, queue: str, job_id: str, state: State) -> Refusal:
+def _reprocess_one(
+    transaction: Transaction, queue: str, job_id: str, state: State, resets: tuple[bool, bool]
+) -> Refusal:
     number = transaction.queue(queue)
     row = None if number is None else transaction.one(_FIND, number, job_id)
     if row is None:
@@ -49,7 +58,8 @@ def _reprocess_one(transaction: Transaction, queue: str, job_id: str, state: Sta
     if STATES[code] != state or code not in (COMPLETED, FAILED):
         return WrongState(job_id, queue, Transition.REPROCESS.value, STATES[code])
     job = Movable(*columns)
-    transaction.run(_CLEAR, code == FAILED, standing_failure(transaction, job.id), job.id)
+    failure = standing_failure(transaction, job.id)
+    transaction.run(_CLEAR, code == FAILED, *resets, failure, job.id)
     if has_pending(transaction, job.id):
         make_waiting_children(transaction, job)
     else:

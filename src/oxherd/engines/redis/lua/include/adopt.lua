@@ -1,15 +1,6 @@
 -- A new parent names a job that exists: its state decides what the edge becomes.
 -- include settle_parent
 
--- The stored list of the parents after the first, or nil.
-local function further_parents_of(edges)
-  local texts = {}
-  for index = 2, #edges do
-    texts[#texts + 1] = edges[index][4]
-  end
-  return #texts > 0 and "[" .. table.concat(texts, ",") .. "]" or nil
-end
-
 -- Writes the new edges into the existing job, the one thing of it that changes.
 local function add_edges(job)
   local edges = job.edges

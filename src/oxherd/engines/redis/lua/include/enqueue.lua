@@ -4,8 +4,8 @@ local priority_step = 4294967296
 local due_step = 4096
 
 -- `place` is "back", "front" (of all that waits, or of its priority) or "parent" (in front of
--- what waits, or last of its priority). `previous` is nil for a new job.
-local function make_ready(queue, id, priority, place, previous)
+-- what waits, or last of its priority).
+local function line_up(queue, id, priority, place)
   priority = tonumber(priority) or 0
   if priority > 0 then
     local score = priority * priority_step
@@ -20,6 +20,11 @@ local function make_ready(queue, id, priority, place, previous)
     redis.call("RPUSH", queue.base .. key.waiting, id)
   end
   queue.has_ready = true
+end
+
+-- `previous` is nil for a new job.
+local function make_ready(queue, id, priority, place, previous)
+  line_up(queue, id, priority, place)
   if previous then
     emit(queue, "waiting", "jobId", id, "prev", previous)
   else

@@ -8,12 +8,12 @@ local gone_ms = 60000
 -- Deletes a job's keys; its lock is not among them.
 local function delete_job(base, id, has_further_parents)
   local job_key = base .. id
-  redis.call("DEL", job_key, job_key .. part.logs, job_key .. part.dependencies,
-    job_key .. part.processed, job_key .. part.ignored_children,
-    job_key .. part.failed_children)
   if has_further_parents then
     unlist_further(job_key)
   end
+  redis.call("DEL", job_key, job_key .. part.logs, job_key .. part.dependencies,
+    job_key .. part.processed, job_key .. part.ignored_children,
+    job_key .. part.failed_children)
 end
 
 local function note_gone(queue, id, settled)

@@ -39,6 +39,17 @@ local setting = {
   paused = "paused",
   version = "version",
 }
+-- What is kept of a job that follows the owner of its deduplication id.
+local kept_field = {
+  data = "data",
+  dependencies_key = "pdk",
+  id = "jid",
+  name = "name",
+  options = "opts",
+  parent = "pd",
+  parent_key = "pk",
+  scheduler = "rjk",
+}
 local policy_flag = {
   cpof = "continue-parent",
   fpof = "fail-parent",
@@ -49,5 +60,5 @@ local policy_flag = {
 local record_fields = {
   "name", "data", "opts", "timestamp", "delay", "priority", "atm", "ats", "stc", "processedOn",
   "pb", "finishedOn", "progress", "returnvalue", "failedReason", "stacktrace", "defa",
-  "parentKey", "parent", "oxp", "oxf", "oxk", "attemptsMade",
+  "parentKey", "parent", "oxp", "oxf", "oxk", "attemptsMade", "rjk", "deid",
 }

@@ -1,7 +1,9 @@
--- What the two ends of a job share: drained, cutting off pending children, the last writes.
+-- What the two ends of a job share: the deduplication id, drained, the last writes.
 -- include lock
 -- include settle_parent
 -- include evict
+-- include deduplication
+-- include metrics
 local active_left
 
 -- Writes `drained` once the job that just ended was the last that waited or ran.
@@ -29,19 +31,8 @@ local function was_continued(job_key, continuations)
   return false
 end
 
-local function cut_off_pending(job_key)
-  for _, child_key in ipairs(redis.call("SMEMBERS", job_key .. part.dependencies)) do
-    unlink(child_key, job_key)
-  end
-  redis.call("DEL", job_key .. part.dependencies)
-end
-
 local function end_finishing(queue)
-  if queue.concurrency then
-    -- A slot is free: say so, since a full queue woke nobody.
-    queue.has_ready = redis.call("EXISTS", queue.base .. key.waiting,
-      queue.base .. key.prioritized) > 0
-  end
+  note_free_slot(queue)
   clear_stalled()
   write_gone()
   wake_queues()

@@ -3,6 +3,8 @@
 -- include settle_parent
 -- include evict
 local most_settled = 500
+-- By its queue, the last job that another client's worker ended.
+local half_settled = {}
 
 -- {count, age, limit} of a stored retention option.
 local function keep_of(option)
@@ -29,12 +31,16 @@ local function settle_finished(queue, id, edges, now)
   local found = redis.call("HMGET", job_key, field.returnvalue, field.failed_reason)
   if redis.call("ZSCORE", queue.base .. key.completed, id) then
     for _, edge in ipairs(edges) do
-      settle_completed(edge.parent, job_key, found[1] or "null", now)
+      if settle_completed(edge.parent, job_key, found[1] or "null", now) then
+        half_settled[queue.base] = job_key
+      end
     end
     return key.completed, retention_of(job_key, "removeOnComplete")
   elseif redis.call("ZSCORE", queue.base .. key.failed, id) then
     for _, edge in ipairs(edges) do
-      settle_failed(edge.parent, job_key, edge.policy, found[2] or "", now)
+      if settle_failed(edge.parent, job_key, edge.policy, found[2] or "", now) then
+        half_settled[queue.base] = job_key
+      end
     end
     return key.failed, retention_of(job_key, "removeOnFail")
   end
@@ -54,7 +60,8 @@ local function settle_listed(queue, id, further, now)
     return
   end
   local structure, keep = settle_finished(queue, id, edges, now)
-  if not structure then
+  -- What failed and is waited for still may run again.
+  if not structure or is_awaited(job_key, edges) then
     return
   end
   unlist_further(job_key)
@@ -65,6 +72,7 @@ local function settle_listed(queue, id, further, now)
   end
 end
 
+-- Answers one such job of each queue.
 local function settle_further_parents(queue, now)
   local listed = redis.call("HRANDFIELD", queue.base .. key.several_parents, most_settled,
     "WITHVALUES")
@@ -81,4 +89,9 @@ local function settle_further_parents(queue, now)
       redis.call("SREM", queue.base .. key.shared_children, job_key)
     end
   end
+  local job_keys = {}
+  for _, job_key in pairs(half_settled) do
+    job_keys[#job_keys + 1] = job_key
+  end
+  return job_keys
 end

@@ -7,20 +7,27 @@
 
 local members
 
+local function look_up_job(job, nonce, again)
+  job.key = job.base .. job.id
+  members[job.key] = job
+  local found = redis.call("HMGET", job.key, field.name, field.timestamp, field.nonce)
+  job.exists = found[1] or redis.call("EXISTS", job.key) == 1
+  job.stored_timestamp = found[2]
+  if job.exists then
+    job.mine = not job.given or found[3] == nonce
+  else
+    job.mine = again and not job.given and is_gone(job)
+  end
+end
+
 local function look_up(group, nonce, again)
   members = {}
   for _, job in ipairs(group) do
-    job.key = job.base .. job.id
-    members[job.key] = job
-    local found = redis.call("HMGET", job.key, field.name, field.timestamp, field.nonce)
-    job.exists = found[1] or redis.call("EXISTS", job.key) == 1
-    job.stored_timestamp = found[2]
-    if job.exists then
-      job.mine = not job.given or found[3] == nonce
-    else
-      job.mine = again and not job.given and is_gone(job)
+    -- A numbered job gets its id when it is written.
+    if not job.numbered then
+      look_up_job(job, nonce, again)
+      group.repeated = group.repeated or job.mine
     end
-    group.repeated = group.repeated or job.mine
   end
 end
 
@@ -29,6 +36,19 @@ local function judge_repeated(group)
   for _, job in ipairs(group) do
     job.verdict = job.mine and "new" or "existing"
   end
+end
+
+local function drop_known_edges(job)
+  local known, fresh = {}, {}
+  for _, edge in ipairs(stored_edges(job.key)) do
+    known[edge.parent] = true
+  end
+  for _, edge in ipairs(job.edges) do
+    if not known[edge[1]] then
+      fresh[#fresh + 1] = edge
+    end
+  end
+  job.edges = fresh
 end
 
 -- The edges that will be made: those to new parents, and to live ones outside the group.
@@ -52,20 +72,10 @@ local function judge_edges(job)
   end
   job.verdict = job.exists and "existing" or "new"
   job.edges = kept
+  if job.exists then
+    drop_known_edges(job)
+  end
   return nil
-end
-
-local function drop_known_edges(job)
-  local known, fresh = {}, {}
-  for _, edge in ipairs(stored_edges(job.key)) do
-    known[edge.parent] = true
-  end
-  for _, edge in ipairs(job.edges) do
-    if not known[edge[1]] then
-      fresh[#fresh + 1] = edge
-    end
-  end
-  job.edges = fresh
 end
 
 local function refuse_outer_parents(job)
@@ -74,11 +84,9 @@ local function refuse_outer_parents(job)
       if redis.call("EXISTS", edge[1]) == 0 then
         return "parent-missing " .. edge[1]
       end
-      local parent_base, parent_id = split_key(edge[1])
-      for _, name in ipairs({ key.completed, key.failed }) do
-        if redis.call("ZSCORE", parent_base .. name, parent_id) then
-          return "parent-finished " .. edge[1] .. " " .. name
-        end
+      local ended = end_of(edge[1])
+      if ended then
+        return "parent-finished " .. edge[1] .. " " .. ended
       end
     end
   end
@@ -98,10 +106,7 @@ local function judge_group(group, nonce, again)
       return refusal
     end
     if job.verdict ~= "skipped" then
-      if job.verdict == "existing" then
-        group.has_existing = true
-        drop_known_edges(job)
-      end
+      group.has_existing = group.has_existing or job.exists
       refusal = refuse_outer_parents(job)
       if refusal then
         return refusal

@@ -2,11 +2,15 @@
 local key = {
   active = "active",
   completed = "completed",
+  completed_count = "metrics:completed",
+  completed_points = "metrics:completed:data",
   counter = "id",
   deduplication = "de:",
   delayed = "delayed",
   events = "events",
   failed = "failed",
+  failed_count = "metrics:failed",
+  failed_points = "metrics:failed:data",
   legacy_paused = "paused",
   limiter = "limiter",
   marker = "marker",
@@ -20,7 +24,6 @@ local key = {
   stalled_check = "stalled-check",
   waiting = "wait",
   waiting_children = "waiting-children",
-  answered_call = "ox:call-",
   gone = "ox:gone",
   several_parents = "ox:parents",
   shared_children = "ox:shared",
@@ -34,12 +37,19 @@ local part = {
   processed = ":processed",
 }
 
--- The base of the queue of a full job key.
-local function base_of(job_key)
-  return string.match(job_key, "^(.*:)[^:]*$")
+-- The base (with its colon) and the id of a full job key; a schedule's jobs have colons in theirs.
+local function split_key(job_key)
+  if string.find(job_key, ":repeat:", 1, true) then
+    local base, id = string.match(job_key, "^(.-:[^:]+:)(repeat:.+:%d+)$")
+    if base then
+      return base, id
+    end
+  end
+  return string.match(job_key, "^(.*:)([^:]*)$")
 end
 
--- The base (with its colon) and the id of a full job key.
-local function split_key(job_key)
-  return string.match(job_key, "^(.*:)([^:]*)$")
+-- The base of the queue of a full job key.
+local function base_of(job_key)
+  local base = split_key(job_key)
+  return base
 end

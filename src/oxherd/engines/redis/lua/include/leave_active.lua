@@ -26,6 +26,7 @@ local function leave_active(queue, items, verb, leave, check)
     end
     answers[index] = answer
   end
+  note_free_slot(queue)
   clear_stalled()
   wake_queues()
   return answers

@@ -47,14 +47,22 @@ local function parent_flags(policy)
   return ""
 end
 
+local function write_shared(command, job_key, further)
+  local bases = {}
+  for _, edge in ipairs(edges_of(redis.call("HGET", job_key, field.parent_key), nil, further)) do
+    bases[base_of(edge.parent)] = true
+  end
+  for base in pairs(bases) do
+    redis.call(command, base .. key.shared_children, job_key)
+  end
+end
+
 -- A job with several parents is listed in its own queue, with the parents after the first, and
--- in their queues: any worker of ours there settles what another client's worker leaves.
+-- in the queues of them all: any worker of ours there settles what another client's leaves.
 local function list_further(job_key, further)
   local base, id = split_key(job_key)
   redis.call("HSET", base .. key.several_parents, id, further)
-  for _, edge in ipairs(edges_of(nil, nil, further)) do
-    redis.call("SADD", base_of(edge.parent) .. key.shared_children, job_key)
-  end
+  write_shared("SADD", job_key, further)
 end
 
 local function unlist_further(job_key)
@@ -62,9 +70,7 @@ local function unlist_further(job_key)
   local further = redis.call("HGET", base .. key.several_parents, id)
   if further then
     redis.call("HDEL", base .. key.several_parents, id)
-    for _, edge in ipairs(edges_of(nil, nil, further)) do
-      redis.call("SREM", base_of(edge.parent) .. key.shared_children, job_key)
-    end
+    write_shared("SREM", job_key, further)
   end
   return further
 end
@@ -73,6 +79,7 @@ end
 local function unlink(job_key, parent_key)
   local found = redis.call("HMGET", job_key, field.parent_key, field.further_parents)
   local further = found[2] and decode_further(found[2]) or {}
+  local was_listed = found[2] and unlist_further(job_key)
   if found[1] == parent_key then
     local next_edge = table.remove(further, 1)
     if next_edge then
@@ -94,7 +101,6 @@ local function unlink(job_key, parent_key)
   if not found[2] then
     return
   end
-  local was_listed = unlist_further(job_key)
   if #further > 0 then
     local text = cjson.encode(further)
     redis.call("HSET", job_key, field.further_parents, text)
@@ -104,4 +110,11 @@ local function unlink(job_key, parent_key)
   else
     redis.call("HDEL", job_key, field.further_parents)
   end
+end
+
+local function cut_off_pending(job_key)
+  for _, child_key in ipairs(redis.call("SMEMBERS", job_key .. part.dependencies)) do
+    unlink(child_key, job_key)
+  end
+  redis.call("DEL", job_key .. part.dependencies)
 end

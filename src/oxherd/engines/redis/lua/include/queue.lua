@@ -37,6 +37,14 @@ local function is_maxed(queue)
   return queue.concurrency and redis.call("LLEN", queue.base .. key.active) >= queue.concurrency
 end
 
+-- A job left a queue that may have been full, and woke nobody then.
+local function note_free_slot(queue)
+  if queue.concurrency and not queue.has_ready then
+    queue.has_ready = redis.call("EXISTS", queue.base .. key.waiting,
+      queue.base .. key.prioritized) > 0
+  end
+end
+
 -- Calls a command with many arguments, in pieces that the stack can hold.
 local function call_in_pieces(command, name, values, size)
   size = size or 1000

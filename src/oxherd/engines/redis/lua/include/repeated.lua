@@ -2,13 +2,18 @@
 -- include keys
 local answered_ms = 60000
 
+-- Not among the queue's keys, which programs count; keys.py has the same.
+local function call_key(base, nonce)
+  return string.sub(base, 1, -2) .. "-ox:call-" .. nonce
+end
+
 local function recall(base, nonce)
-  local answer = redis.call("GET", base .. key.answered_call .. nonce)
+  local answer = redis.call("GET", call_key(base, nonce))
   return answer and cmsgpack.unpack(answer)
 end
 
 local function remember(base, nonce, answer)
-  redis.call("SET", base .. key.answered_call .. nonce, cmsgpack.pack(answer), "PX", answered_ms)
+  redis.call("SET", call_key(base, nonce), cmsgpack.pack(answer), "PX", answered_ms)
 end
 
 -- Whether a job has ended and gone already, which its hash cannot say any more. Asked only when

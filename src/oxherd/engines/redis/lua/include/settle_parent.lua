@@ -50,12 +50,14 @@ local function defer_failure(parent_key, child_key)
   end
 end
 
+-- Both tell whether there was something to settle.
 local function settle_completed(parent_key, child_key, result, now)
   if redis.call("SREM", parent_key .. part.dependencies, child_key) == 0 then
-    return
+    return false
   end
   redis.call("HSET", parent_key .. part.processed, child_key, result)
   release_parent_if_done(parent_key, now)
+  return true
 end
 
 -- Records a failure under a parent; answers what the parent needs: "fail", "release",
@@ -90,8 +92,9 @@ end
 local function settle_failed(parent_key, child_key, policy, reason, now)
   if policy == "block"
     or redis.call("SREM", parent_key .. part.dependencies, child_key) == 0 then
-    return
+    return false
   end
   local need = record_failure(parent_key, child_key, policy, reason, now)
   apply_failure(need, parent_key, child_key, now)
+  return true
 end

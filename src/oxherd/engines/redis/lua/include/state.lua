@@ -15,6 +15,17 @@ local function state_of(base, id)
   return "gone"
 end
 
+-- How a job ended, or nil.
+local function end_of(job_key)
+  local base, id = split_key(job_key)
+  for _, name in ipairs({ key.completed, key.failed }) do
+    if redis.call("ZSCORE", base .. name, id) then
+      return name
+    end
+  end
+  return nil
+end
+
 -- Takes a job out of whatever holds it and answers what that was.
 local function take_out(base, id)
   for _, name in ipairs({ key.completed, key.waiting_children, key.delayed, key.failed,

@@ -1,58 +1,90 @@
 -- Writes a group of jobs that was judged; parents with nothing pending are released at the end.
 -- include settle_parent
 -- include adopt
+-- include store_job
+-- include deduplicate
 
-local function note_settings(queue, version)
-  note_event_cap(queue)
-  if not queue.has_version then
-    redis.call("HSET", queue.base .. key.meta, setting.version, version)
-    queue.has_version = true
+-- A job of this group that was stored already may have to make way for a later one.
+local function note_replaced(job_key)
+  local member = members[job_key]
+  if member then
+    member.verdict = member.written and "replaced" or "new"
   end
 end
 
--- The hash of a new job, as the arguments of HSET.
-local function record_of(job, nonce, timestamp)
-  local record = {
-    field.name, job.name, field.data, job.data, field.options, job.options,
-    field.timestamp, timestamp, field.delay, job.delay or 0, field.priority, job.priority or 0,
-  }
-  local function put(name, value)
-    if value then
-      record[#record + 1] = name
-      record[#record + 1] = value
-    end
-  end
-  local first = job.edges[1]
-  put(field.parent_key, first and first[1])
-  put(field.parent, first and first[3])
-  put(field.further_parents, further_parents_of(job.edges))
-  put(field.retention, job.retention)
-  put(field.flow_id, job.flow_id)
-  put(field.children_order, job.children_order)
-  put(field.nonce, job.given and nonce)
-  return record
-end
-
-local function store(job, nonce, version, now)
+local function write_new(group, job, nonce, version, now)
   local queue = queue_at(job.base)
   local timestamp = job.timestamp or now
   note_settings(queue, version)
-  redis.call("INCR", job.base .. key.counter)
-  redis.call("HSET", job.key, unpack(record_of(job, nonce, timestamp)))
-  if #job.edges > 1 then
-    list_further(job.key, further_parents_of(job.edges))
+  local number = redis.call("INCR", job.base .. key.counter)
+  if job.numbered then
+    job.id = string.format("%.0f", number)
+    job.key = job.base .. job.id
+    members[job.key] = job
   end
-  emit(queue, "added", "jobId", job.id, "name", job.name)
-  if job.is_parent then
-    wait_for_children(queue, job.id, timestamp)
-  elseif (job.delay or 0) > 0 then
-    make_delayed(queue, job.id, timestamp + job.delay)
-  else
-    make_ready(queue, job.id, job.priority, job.lifo and "parent" or "back")
+  if job.deduplication then
+    local owner, replaced = deduplicate(queue, job, timestamp, now)
+    if owner then
+      job.verdict, job.owner = "dropped", owner
+      group.has_dropped = true
+      return
+    end
+    if replaced then
+      note_replaced(job.base .. replaced)
+    end
+    job.deduplication_id = job.deduplication.id
   end
+  job.nonce = job.given and nonce
+  job.written = true
+  store_job(queue, job, timestamp)
 end
 
-local function settle_parents(group, needs, outer_parents, now)
+local function write_existing(job)
+  job.written = true
+  redis.call("INCR", job.base .. key.counter)
+  emit(queue_at(job.base), "duplicated", "jobId", job.id)
+end
+
+-- The children that each parent is to wait for, what failures ask of parents, and for parents
+-- outside the group the names of their children to come.
+local function attach_all(group, now)
+  local pending, needs, appended, outer_parents = {}, {}, {}, {}
+  for _, job in ipairs(group) do
+    local is_new = job.verdict == "new"
+    if is_new or job.verdict == "existing" then
+      for _, edge in ipairs(job.edges) do
+        local parent_key = edge[1]
+        pending[parent_key] = pending[parent_key] or {}
+        if not members[parent_key] then
+          if not appended[parent_key] then
+            appended[parent_key] = {}
+            outer_parents[#outer_parents + 1] = parent_key
+          end
+          table.insert(appended[parent_key], cjson.encode(job.key))
+        end
+        if is_new then
+          table.insert(pending[parent_key], job.key)
+        else
+          adopt(job, edge, pending[parent_key], needs, now)
+        end
+      end
+      if not is_new then
+        add_edges(job)
+      end
+    end
+  end
+  for parent_key, child_keys in pairs(pending) do
+    call_in_pieces("SADD", parent_key .. part.dependencies, child_keys)
+  end
+  for _, parent_key in ipairs(outer_parents) do
+    local order = redis.call("HGET", parent_key, field.children_order)
+    local names = table.concat(appended[parent_key], ",")
+    redis.call("HSET", parent_key, field.children_order, order and order .. "," .. names or names)
+  end
+  return needs, outer_parents
+end
+
+local function settle_parents(group, now, needs, outer_parents)
   local function settle(parent_key)
     local need = needs[parent_key] or { "release-if-done" }
     apply_failure(need[1], parent_key, need[2], now)
@@ -68,43 +100,15 @@ local function settle_parents(group, needs, outer_parents, now)
 end
 
 local function write_group(group, nonce, version, now)
-  local needs, pending, outer_parents, appended = {}, {}, {}, {}
-  local function attach(edge, job_key)
-    local parent_key = edge[1]
-    if not pending[parent_key] then
-      pending[parent_key] = {}
-    end
-    if not members[parent_key] then
-      if not appended[parent_key] then
-        appended[parent_key] = {}
-        outer_parents[#outer_parents + 1] = parent_key
-      end
-      table.insert(appended[parent_key], cjson.encode(job_key))
-    end
-    return pending[parent_key]
-  end
   for _, job in ipairs(group) do
+    if group.has_dropped and job.verdict ~= "skipped" then
+      judge_edges(job)
+    end
     if job.verdict == "new" then
-      store(job, nonce, version, now)
-      for _, edge in ipairs(job.edges) do
-        table.insert(attach(edge, job.key), job.key)
-      end
+      write_new(group, job, nonce, version, now)
     elseif job.verdict == "existing" then
-      redis.call("INCR", job.base .. key.counter)
-      emit(queue_at(job.base), "duplicated", "jobId", job.id)
-      for _, edge in ipairs(job.edges) do
-        adopt(job, edge, attach(edge, job.key), needs, now)
-      end
-      add_edges(job)
+      write_existing(job)
     end
   end
-  for parent_key, child_keys in pairs(pending) do
-    call_in_pieces("SADD", parent_key .. part.dependencies, child_keys)
-  end
-  for _, parent_key in ipairs(outer_parents) do
-    local order = redis.call("HGET", parent_key, field.children_order)
-    local names = table.concat(appended[parent_key], ",")
-    redis.call("HSET", parent_key, field.children_order, order and order .. "," .. names or names)
-  end
-  settle_parents(group, needs, outer_parents, now)
+  settle_parents(group, now, attach_all(group, now))
 end

@@ -1,0 +1,24 @@
+"""Bringing jobs in."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from oxherd.engines.sqlite.calls import Calls
+from oxherd.engines.sqlite.transitions.add import add
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oxherd.domain.errors import OxherdError
+    from oxherd.domain.record import Added, NewJob
+
+
+class SqliteIntake(Calls):
+    """The port's `Intake`."""
+
+    async def add(
+        self, groups: Sequence[Sequence[NewJob]]
+    ) -> list[tuple[Added, ...] | OxherdError]:
+        return await self._write("add", partial(add, groups=groups))
