@@ -13,7 +13,9 @@ from oxherd import (
     Cancellation,
     LockLost,
     Postpone,
+    RateLimited,
     Release,
+    Settled,
     Unrecoverable,
     WaitForChildren,
 )
@@ -77,6 +79,16 @@ def raise_one(job: BlockingJob[str]) -> object:
         case _:
             pass
     return None
+
+
+def hold_once(job: BlockingJob) -> int:
+    if job.attempts_started == 1:
+        raise RateLimited(0.2)
+    return job.attempts_started
+
+
+def say_settled(job: BlockingJob) -> None:
+    raise Settled
 
 
 def print_a_lot(job: BlockingJob) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -72,6 +72,52 @@ async def test_past_its_grace_a_job_is_given_back_to_the_front(store: Store) -> 
     assert waiting[2].name == "third"
     assert [job.attempts_made for job in waiting] == [0, 0, 0]
     assert [job.attempts_started for job in waiting] == [1, 1, 0]
+
+
+async def test_what_a_claim_brings_too_late_is_given_back_unseen(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, go = asyncio.Event(), asyncio.Event()
+    claim = store.claim
+    ran: list[str] = []
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        answer = await claim(*arguments, **options)
+        claimed.set()
+        await go.wait()
+        return answer
+
+    async def process(job: Job) -> None:
+        ran.append(job.id)
+
+    queue = Queue("q", store=store)
+    job = await queue.add("job")
+    monkeypatch.setattr(store, "claim", slow)
+    worker = Worker("q", process, store=store)
+    async with deadline(SOON):
+        await claimed.wait()
+        closing = asyncio.ensure_future(worker.close(grace=0))
+        await asyncio.sleep(0)
+        go.set()
+        await closing
+    assert ran == []
+    assert await job.get_state() is State.WAITING
+
+
+async def test_closing_again_without_grace_ends_the_wait(store: Store) -> None:
+    async def process(job: Job) -> None:
+        await asyncio.sleep(60)
+
+    queue = Queue("q", store=store)
+    job = await queue.add("job")
+    async with working(store, process) as worker:
+        await until(job.is_active)
+        closing = asyncio.ensure_future(worker.close())
+        await asyncio.sleep(0)
+        async with deadline(SOON):
+            await worker.close(grace=0)
+            await closing
+    assert await job.get_state() is State.WAITING
 
 
 async def test_a_prioritized_job_is_given_back_with_its_priority(store: Store) -> None:

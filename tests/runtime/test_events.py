@@ -273,3 +273,20 @@ async def test_events_of_another_client_are_unknown_and_passed_on(redis_url: str
             await client.xadd("foreign:strange:events", {"event": "moo", "volume": "11"})
             await until(lambda: told)
     assert (told[0].name, dict(told[0].values)) == ("moo", {"volume": "11"})
+
+
+async def test_closing_ends_an_iterator_over_a_store_that_lives_on(store: Store) -> None:
+    reader = QueueEvents("q", store=store)
+    seen: list[Event] = []
+
+    async def follow() -> None:
+        seen.extend([event async for event in reader])
+
+    async with reader:
+        following = asyncio.ensure_future(follow())
+        await asyncio.sleep(0.05)
+        assert not following.done()
+    async with deadline(1):
+        await following
+    assert seen == []
+    await Queue("q", store=store).add("job")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oxherd import FlowProducer, Job, JobFailed, JobOptions, JobRemoved, OnFailure, Queue, State
-from tests.runtime.working import SOON, echo, until, working
+from tests.runtime.working import SOON, echo, failure_of, until, working
 from tests.timing import deadline
 
 if TYPE_CHECKING:
@@ -204,3 +204,24 @@ async def test_a_policy_of_the_edge_decides_and_not_that_of_the_job(store: Store
         )
         async with working(store, echo):
             assert await node.flow.result(SOON) == {}
+
+
+async def test_no_time_at_all_is_enough_for_what_has_ended(store: Store) -> None:
+    async def process(job: Job) -> int:
+        if job.name == "bad":
+            raise ValueError("no")
+        return 5
+
+    queue = Queue("q", store=store)
+    good, bad = await queue.add("good"), await queue.add("bad")
+    with pytest.raises(TimeoutError, match="has not finished"):
+        await good.result(0)
+    async with working(store, process):
+        await good.result(SOON)
+        await failure_of(bad)
+    assert await good.result(0) == 5
+    assert await good.result(timedelta(0)) == 5
+    with pytest.raises(JobFailed, match="no"):
+        await bad.result(0)
+    await good.remove()
+    assert await good.result(0) == 5

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oxherd.domain.record import ChildStatus, JobRecord
-from oxherd.runtime.job import ChildResult, Dependencies
+from oxherd.runtime.children import ChildResult, Dependencies
 from oxherd.runtime.job_view import D, JobView, R
 
 Ask = Callable[[str, list[Any]], Any]
@@ -65,6 +65,26 @@ class BlockingJob(JobView[D, R]):
     def log(self, text: str) -> int:
         """Append a line to the job's log; answers how many lines it has."""
         return int(self._ask("log", [str(text)]))
+
+    def clear_logs(self, keep: int = 0) -> None:
+        """Remove the log lines, but the newest `keep`."""
+        self._ask("clear_logs", [keep])
+
+    def change_priority(self, priority: int = 0) -> None:
+        """Give the job another priority (0: none), which counts when it is ready again."""
+        self._ask("change_priority", [priority])
+
+    def remove_child_dependency(self) -> bool:
+        """Unlink the job from its parents, which wait for it no more; whether one did."""
+        return bool(self._ask("remove_child_dependency", []))
+
+    def remove_unprocessed_children(self) -> None:
+        """Remove the children that have not run, with all below them; active ones stay."""
+        self._ask("remove_unprocessed_children", [])
+
+    def remove_deduplication_key(self) -> bool:
+        """Free the job's deduplication id, if it owns one; whether it did."""
+        return bool(self._ask("remove_deduplication_key", []))
 
     def update_data(self, data: D) -> None:
         """Replace the job's data."""

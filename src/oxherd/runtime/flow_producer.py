@@ -10,9 +10,9 @@ from oxherd.domain.errors import InvalidFlow, JobNotFound, OxherdError
 from oxherd.domain.flow import FlowJob, Plan, plan
 from oxherd.domain.options import DEFAULT_OPTIONS, JobOptions, as_options
 from oxherd.domain.record import JobKey
+from oxherd.runtime.adding import jobs_added
 from oxherd.runtime.flow import Flow, JobNode, read_tree
 from oxherd.runtime.ids import IdSource
-from oxherd.runtime.queue import jobs_added
 from oxherd.runtime.tenancy import Tenancy
 
 if TYPE_CHECKING:

@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from oxherd.domain.checks import whole_number
 from oxherd.domain.codec import decode, encode
-from oxherd.domain.errors import InvalidFlow, JobNotFound, OxherdError
+from oxherd.domain.errors import JobNotFound, OxherdError
 from oxherd.domain.flow import FlowJob, as_flow_job, plan
-from oxherd.domain.lifecycle import FINISHED, State
+from oxherd.domain.lifecycle import State
 from oxherd.domain.options import DEFAULT_OPTIONS, JobOptions, ParentJob, as_options
 from oxherd.domain.outcome import Held
 from oxherd.domain.record import ChildLink, ChildStatus, JobKey, JobRecord
+from oxherd.runtime import children
+from oxherd.runtime.children import ChildResult, Dependencies
 from oxherd.runtime.ids import IdSource
 from oxherd.runtime.job_view import D, JobView, R
+from oxherd.runtime.states import finished
 from oxherd.runtime.waiting import wait_until_finished
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from oxherd.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class ChildResult:
-    """What one child gave its parent."""
-
-    key: str
-    """The child's full key, `prefix:queue:id`."""
-    name: str | None
-    """The child's job name; None when its record is gone."""
-    status: ChildStatus
-    value: Any = None
-    """The result, once processed."""
-    failure: str | None = None
-    """The reason, when it failed or was ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """A job's children by what became of them, under their full keys."""
-
-    processed: Mapping[str, Any]
-    unprocessed: Sequence[str]
-    ignored: Mapping[str, str]
-    failed: Sequence[str]
 
 
 class Job(JobView[D, R]):
@@ -57,6 +36,16 @@ class Job(JobView[D, R]):
         super().__init__(record, store.prefix)
         self._store = store
         self._token = token
+
+    @property
+    def record(self) -> JobRecord:
+        """What was stored when the job was read."""
+        return self._record
+
+    @property
+    def token(self) -> str | None:
+        """The lock token under which a worker holds it; None outside a processor."""
+        return self._token
 
     # What is asked of the store
 
@@ -94,11 +83,7 @@ class Job(JobView[D, R]):
 
     async def get_children_values(self) -> dict[str, Any]:
         """The results of completed children, by full key, in the order of definition."""
-        return {
-            link.key: decode(link.value)
-            for link in await self._children()
-            if link.status is ChildStatus.PROCESSED and link.value is not None
-        }
+        return children.values(await self._links())
 
     async def get_child_value(self) -> Any:
         """The result of the only child.
@@ -106,7 +91,7 @@ class Job(JobView[D, R]):
         Raises:
             OxherdError: the job has no child, several, or one that has not completed.
         """
-        links = await self._children()
+        links = await self._links()
         if len(links) != 1 or links[0].value is None:
             raise OxherdError(
                 f"job {self.id!r} of queue {self.queue_name!r} has {len(links)} children"
@@ -117,25 +102,11 @@ class Job(JobView[D, R]):
 
     async def get_results(self) -> list[ChildResult]:
         """What each child gave: its value or its failure, in the order of definition."""
-        links = await self._children()
-        records = await self._records(links)
-        results: list[ChildResult] = []
-        for link, record in zip(links, records, strict=True):
-            failure = link.failure
-            if link.status is ChildStatus.FAILED and failure is None and record is not None:
-                failure = record.failed_reason
-            value = None if link.value is None else decode(link.value)
-            name = None if record is None else record.name
-            results.append(ChildResult(link.key, name, link.status, value, failure))
-        return results
+        return await children.results(self._store, await self._links())
 
     async def get_ignored_children_failures(self) -> dict[str, str]:
         """The reasons of children that failed and did not fail this job, by full key."""
-        return {
-            link.key: link.failure or ""
-            for link in await self._children()
-            if link.status is ChildStatus.IGNORED
-        }
+        return children.ignored(await self._links())
 
     async def get_failed_children_values(self) -> dict[str, str]:
         """The reasons of all children that failed, whatever the policy, by full key."""
@@ -147,21 +118,12 @@ class Job(JobView[D, R]):
 
     async def get_dependencies(self, start: int = 0, count: int | None = None) -> Dependencies:
         """Children number `start` to `start + count`, by what became of them."""
-        links = (await self._store.children(self.queue_name, self.id, start, count)).links
-        by = {status: [x for x in links if x.status is status] for status in ChildStatus}
-        return Dependencies(
-            processed={x.key: decode(x.value or "null") for x in by[ChildStatus.PROCESSED]},
-            unprocessed=[x.key for x in by[ChildStatus.PENDING]],
-            ignored={x.key: x.failure or "" for x in by[ChildStatus.IGNORED]},
-            failed=[x.key for x in by[ChildStatus.FAILED]],
-        )
+        page = await self._store.children(self.queue_name, self.id, start, count)
+        return children.dependencies(page.links)
 
     async def get_dependencies_count(self) -> dict[str, int]:
         """How many children are `processed`, `unprocessed`, `ignored` and `failed`."""
-        counts: dict[str, int] = {"processed": 0, "unprocessed": 0, "ignored": 0, "failed": 0}
-        for link in await self._children():
-            counts["unprocessed" if link.status is ChildStatus.PENDING else link.status.value] += 1
-        return counts
+        return children.counts(await self._links())
 
     async def get_parent(self) -> Job[Any, Any] | None:
         """The first parent, None without one or when it is gone."""
@@ -241,19 +203,35 @@ class Job(JobView[D, R]):
 
         Raises:
             WrongState: it, or one that would go with it, is active; nothing was removed.
+            BelongsToSchedule: it is the next job of a schedule.
             JobNotFound: it is gone.
         """
         answers = await self._store.remove(self.queue_name, [self.id], children=remove_children)
         _raise(answers[0])
 
-    async def retry(self, state: State | str = State.FAILED) -> None:
+    async def retry(
+        self,
+        state: State | str = State.FAILED,
+        *,
+        reset_attempts_made: bool = True,
+        reset_attempts_started: bool = True,
+    ) -> None:
         """Run the job again, which is failed (or completed, as `state` says).
+
+        It has all its attempts anew, unless the counts of those made and started are kept.
 
         Raises:
             WrongState: it is not in that state.
             JobNotFound: it is gone.
         """
-        _raise((await self._store.reprocess(self.queue_name, [self.id], finished(state)))[0])
+        answers = await self._store.reprocess(
+            self.queue_name,
+            [self.id],
+            finished(state),
+            attempts_made=reset_attempts_made,
+            attempts_started=reset_attempts_started,
+        )
+        _raise(answers[0])
 
     async def promote(self) -> None:
         """Make the delayed job ready now.
@@ -263,6 +241,65 @@ class Job(JobView[D, R]):
             JobNotFound: it is gone.
         """
         _raise((await self._store.promote(self.queue_name, [self.id]))[0])
+
+    async def change_delay(self, delay: float | timedelta) -> None:
+        """Make the delayed job due `delay` seconds from now.
+
+        Raises:
+            WrongState: it is not delayed.
+            JobNotFound: it is gone.
+        """
+        delay_ms = JobOptions(delay=delay).delay_ms
+        _raise(await self._store.change_delay(self.queue_name, self.id, delay_ms))
+
+    async def change_priority(self, priority: int = 0, *, lifo: bool = False) -> None:
+        """Give the job another priority (0: none), behind or with `lifo` in front of its equals.
+
+        Raises:
+            JobNotFound: it is gone.
+        """
+        number = JobOptions(priority=priority).priority
+        _raise(await self._store.change_priority(self.queue_name, self.id, number, lifo=lifo))
+
+    async def clear_logs(self, keep: int = 0) -> None:
+        """Remove the log lines, but the newest `keep`.
+
+        Raises:
+            JobNotFound: the job is gone.
+        """
+        whole_number("keep", keep, low=0)
+        _raise(await self._store.clear_logs(self.queue_name, self.id, keep=keep))
+
+    async def remove_child_dependency(self) -> bool:
+        """Unlink the job from its parents, which wait for it no more; whether one did.
+
+        Raises:
+            JobNotFound: the job, or a parent, is gone.
+        """
+        unlinked = False
+        for edge in self._record.parents:
+            answer = await self._store.remove_child_dependency(
+                self.queue_name, self.id, edge.parent
+            )
+            if isinstance(answer, OxherdError):
+                raise answer
+            unlinked = unlinked or answer
+        return unlinked
+
+    async def remove_unprocessed_children(self) -> None:
+        """Remove the children that have not run, with all below them; active ones stay.
+
+        Raises:
+            JobNotFound: the job is gone.
+        """
+        _raise(await self._store.remove_unprocessed_children(self.queue_name, self.id))
+
+    async def remove_deduplication_key(self) -> bool:
+        """Free the job's deduplication id, if it owns one; whether it did."""
+        owned = self._record.deduplication_id
+        return owned is not None and await self._store.remove_deduplication_key(
+            self.queue_name, owned, self.id
+        )
 
     # What only its processor may ask
 
@@ -329,32 +366,8 @@ class Job(JobView[D, R]):
             )
         return Held(self.id, self._token)
 
-    async def _children(self) -> tuple[ChildLink, ...]:
+    async def _links(self) -> tuple[ChildLink, ...]:
         return (await self._store.children(self.queue_name, self.id)).links
-
-    async def _records(self, links: Sequence[ChildLink]) -> list[JobRecord | None]:
-        """The records of children that are left, with one read per queue."""
-        keys = [JobKey.parse(link.key) for link in links]
-        by_queue: dict[str, list[str]] = {}
-        for key in keys:
-            if key.prefix == self._store.prefix:
-                by_queue.setdefault(key.queue, []).append(key.id)
-        found: dict[tuple[str, str], JobRecord | None] = {}
-        for queue, ids in by_queue.items():
-            for job_id, record in zip(ids, await self._store.jobs(queue, ids), strict=True):
-                found[queue, job_id] = record
-        return [found.get((key.queue, key.id)) for key in keys]
-
-
-def finished(state: State | str) -> State:
-    """A finished state from its name.
-
-    Raises:
-        InvalidFlow: it is none.
-    """
-    if state not in FINISHED:
-        raise InvalidFlow(f"only completed or failed jobs run again, not {state!r} ones")
-    return State(state)
 
 
 def _raise(refusal: OxherdError | None) -> None:

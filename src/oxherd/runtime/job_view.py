@@ -70,6 +70,16 @@ class JobView(Generic[D, R]):
         return self._record.flow_id
 
     @property
+    def schedule_id(self) -> str | None:
+        """The schedule that made it (BullMQ's `repeatJobKey`), None for a plain job."""
+        return self._record.schedule_id
+
+    @property
+    def deduplication_id(self) -> str | None:
+        """The deduplication id that it was added with."""
+        return self._record.deduplication_id
+
+    @property
     def timestamp(self) -> int:
         """When it was added, milliseconds since the epoch."""
         return self._record.timestamp

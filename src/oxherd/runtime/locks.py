@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("oxherd.locks")
 
 _LOOK_EVERY: Final = 0.5
+_LAST_RENEWAL: Final = 0.2
+"""Seconds that closing waits for a renewal that is under way."""
+
 _BLOCKED_LOOKS: Final = 3
 """So many looks in a row without a turn of the event loop, and its blocking is logged."""
 
@@ -32,6 +35,7 @@ class LockRenewal:
         lock_ms: how long a renewed lock lasts.
         renew_ms: how old a lock may get before it is renewed.
         on_lost: called on the event loop with the locks that are lost.
+        on_renewed: called on the event loop with the locks that were renewed.
     """
 
     def __init__(
@@ -42,12 +46,14 @@ class LockRenewal:
         lock_ms: int,
         renew_ms: int,
         on_lost: Callable[[Sequence[Held]], None],
+        on_renewed: Callable[[Sequence[Held]], None],
     ) -> None:
         self._store = store
         self._queue = queue
         self._lock_ms = lock_ms
         self._period = max(0.001, renew_ms / 2000)
         self._on_lost = on_lost
+        self._on_renewed = on_renewed
         self._held: dict[Held, tuple[str, float]] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -69,10 +75,10 @@ class LockRenewal:
         self._held.pop(held, None)
 
     async def aclose(self) -> None:
-        """Stop the thread."""
+        """Stop the thread; one that waits for a silent store ends by itself a little later."""
         self._stopping.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._thread.join, _LAST_RENEWAL)
 
     def _work(self) -> None:
         keeper = self._store.lock_keeper()
@@ -108,6 +114,9 @@ class LockRenewal:
         lost = [item for item, ok in zip(held, kept, strict=True) if not ok]
         if lost:
             self._call_loop(functools.partial(self._on_lost, lost))
+        if len(lost) < len(held):
+            renewed = [item for item, ok in zip(held, kept, strict=True) if ok]
+            self._call_loop(functools.partial(self._on_renewed, renewed))
 
     def _watch_loop(self) -> None:
         """Log once when the event loop had no turn for some looks, with what is running."""

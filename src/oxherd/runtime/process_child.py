@@ -21,7 +21,14 @@ from oxherd.domain.codec import encode
 from oxherd.domain.options import JobOptions, OnFailure
 from oxherd.domain.outcome import reason_of
 from oxherd.domain.record import Edge, JobRecord
-from oxherd.domain.signals import Postpone, Release, Unrecoverable, WaitForChildren
+from oxherd.domain.signals import (
+    Postpone,
+    RateLimited,
+    Release,
+    Settled,
+    Unrecoverable,
+    WaitForChildren,
+)
 from oxherd.runtime.blocking_job import BlockingJob
 from oxherd.runtime.cancellation import Cancellation
 
@@ -104,16 +111,16 @@ def _raised(error: BaseException) -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))
     told: dict[str, Any] = {"kind": "", "reason": reason_of(error), "trace": trace}
     match error:
-        case Unrecoverable() | WaitForChildren() | Release():
+        case Unrecoverable() | WaitForChildren() | Release() | Settled():
             told["kind"] = next(
                 cls.__name__
-                for cls in (Unrecoverable, WaitForChildren, Release)
+                for cls in (Unrecoverable, WaitForChildren, Release, Settled)
                 if isinstance(error, cls)
             )
-        case Postpone():
-            delay = error.delay
-            told["kind"] = "Postpone"
-            told["delay"] = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        case Postpone() | RateLimited():
+            wait = error.delay if isinstance(error, Postpone) else error.duration
+            told["kind"] = "Postpone" if isinstance(error, Postpone) else "RateLimited"
+            told["seconds"] = wait.total_seconds() if isinstance(wait, timedelta) else wait
         case _:
             pass
     return told

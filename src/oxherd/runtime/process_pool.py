@@ -19,7 +19,14 @@ import msgspec
 
 from oxherd.domain.errors import OxherdError, RemoteError
 from oxherd.domain.outcome import reason_of
-from oxherd.domain.signals import Postpone, Release, Unrecoverable, WaitForChildren
+from oxherd.domain.signals import (
+    Postpone,
+    RateLimited,
+    Release,
+    Settled,
+    Unrecoverable,
+    WaitForChildren,
+)
 
 if TYPE_CHECKING:
     from oxherd.domain.record import JobRecord
@@ -80,8 +87,9 @@ class ProcessPool:
             if healthy:
                 self._idle.append(child)
             else:
-                self._all.discard(child)
+                # Cancelled once more here, it is still among those that closing ends.
                 await asyncio.shield(child.kill())
+                self._all.discard(child)
 
     async def aclose(self) -> None:
         """End all processes."""
@@ -178,10 +186,10 @@ def _error(raised: dict[str, Any]) -> BaseException:
         case "Unrecoverable":
             return Unrecoverable(raised["reason"])
         case "Postpone":
-            return Postpone(raised["delay"])
-        case "WaitForChildren":
-            return WaitForChildren()
-        case "Release":
-            return Release()
+            return Postpone(raised["seconds"])
+        case "RateLimited":
+            return RateLimited(raised["seconds"])
+        case "WaitForChildren" | "Release" | "Settled" as kind:
+            return {"WaitForChildren": WaitForChildren, "Release": Release}.get(kind, Settled)()
         case _:
             return RemoteError(raised["reason"], raised["trace"])

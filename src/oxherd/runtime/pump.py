@@ -25,16 +25,19 @@ from oxherd.domain.outcome import (
     Postponement,
     Released,
     Retrial,
+    Throttled,
     failed,
     raised,
 )
 from oxherd.runtime.clock import monotonic
+from oxherd.runtime.firing import fire
 from oxherd.runtime.ids import TokenSource
 from oxherd.runtime.job import Job
 from oxherd.runtime.runner import Run
 from oxherd.runtime.worker_options import milliseconds
 
 if TYPE_CHECKING:
+    from oxherd.domain.record import JobRecord
     from oxherd.runtime.worker_options import WorkerOptions
     from oxherd.store import Claimed, FailPoint, Store, Wakeup
 
@@ -95,12 +98,16 @@ class Pump:
         self._hungry = True
         self._pause = 0.0
         self._look_again = 0.0
+        self._held_until = 0.0
         self._idle = False
         self._rules = options.rules
+        self._metrics = options.metrics or 0
+        self._rate = options.rate
         self._drain_ms = milliseconds(options.drain_delay)
         self._claiming = True
         self._news = asyncio.Event()
         self._ear: asyncio.Task[None] | None = None
+        self._firings: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -109,6 +116,9 @@ class Pump:
 
     def settle(self, run: Run, outcome: Outcome | None) -> None:
         """Hand over what became of a job; None when it is lost and only frees its slot."""
+        if isinstance(outcome, Throttled):
+            # Also where no limit gives a number: there the store's hold holds nobody.
+            self._hold(outcome.duration_ms)
         self._outcomes.append((run, outcome))
         self._news.set()
 
@@ -125,21 +135,33 @@ class Pump:
 
     async def pump(self, *, until_stopped: Callable[[], bool]) -> None:
         """Go round until `until_stopped()` and everything is settled."""
+        self._wakeup.attend()
         try:
             while True:
                 if not self._running and not self._outcomes and until_stopped():
                     return
                 await self._round()
         finally:
+            for firing in self._firings:
+                firing.cancel()
             await self._stop_listening()
             await self._wakeup.aclose()
+
+    def _hold(self, duration_ms: int) -> None:
+        """Claim nothing for so long."""
+        self._held_until = max(self._held_until, monotonic() + duration_ms / 1000)
+        self._hungry = True
 
     async def _round(self) -> None:
         self._news.clear()
         free = self._options.concurrency - self._running + len(self._outcomes)
-        asking = self._claiming and free > 0 and (self._hungry or bool(self._outcomes))
+        able = self._claiming and free > 0
+        held = self._held_until - monotonic() if self._held_until else 0.0
+        if held <= 0:
+            self._held_until = held = 0.0
+        asking = able and not held and (self._hungry or bool(self._outcomes))
         if not self._outcomes and not asking:
-            await self._listen(free=free if self._claiming else 0)
+            await self._listen(able=able, held=held)
             return
         try:
             await self._trip(free if asking else 0)
@@ -166,6 +188,7 @@ class Pump:
                     token=token,
                     lock_ms=self._options.lock_ms,
                     worker=self._options.name,
+                    rate=self._rate,
                 )
             )
         self._failpoint("pump.before_answer")
@@ -208,18 +231,21 @@ class Pump:
 
     def _verb(self, kind: type, items: list[Any]) -> Coroutine[Any, Any, list[Any]]:
         store, queue = self._store, self._queue
-        if kind is Completion:
-            return store.complete(queue, items)
-        if kind is Failure:
-            return store.fail(queue, items)
-        if kind is Retrial:
-            return store.retry(queue, items)
-        if kind is Postponement:
-            return store.postpone(queue, items)
-        if kind is AwaitingChildren:
-            return store.await_children(queue, [Held(item.id, item.token) for item in items])
-        assert kind is Released
-        return store.release(queue, [Held(item.id, item.token) for item in items])
+        verbs: dict[type, Callable[[], Coroutine[Any, Any, list[Any]]]] = {
+            Completion: lambda: store.complete(queue, items, metrics=self._metrics),
+            Failure: lambda: store.fail(queue, items, metrics=self._metrics),
+            Retrial: lambda: store.retry(queue, items),
+            Postponement: lambda: store.postpone(queue, items),
+            AwaitingChildren: lambda: store.await_children(queue, _held(items)),
+            Released: lambda: store.release(queue, _held(items)),
+            Throttled: lambda: self._throttle(items),
+        }
+        return verbs[kind]()
+
+    async def _throttle(self, items: Sequence[Throttled]) -> list[Any]:
+        """Hold the queue first: nobody may claim a job that is given back too soon."""
+        await self._store.hold(self._queue, max(item.duration_ms for item in items))
+        return await self._store.release(self._queue, _held(items))
 
     def _answered(
         self, items: Sequence[tuple[Run, Outcome | None]], answers: Sequence[Any]
@@ -256,10 +282,17 @@ class Pump:
         self._on_freed(run)
 
     def _claimed(self, claimed: Claimed, token: str, limit: int) -> None:
+        firing = self._fire([job for job in claimed.jobs if job.schedule_id is not None])
         for record in claimed.jobs:
             self._running += 1
-            self._start(Run(record, token, Job(record, self._store, token)))
+            run = Run(record, token, Job(record, self._store, token))
+            if record.schedule_id is not None:
+                run.firing = firing
+            self._start(run)
         self._hungry = len(claimed.jobs) >= limit
+        if claimed.retry_after_ms:
+            # Not for longer: the limit may be lifted meanwhile, which nobody hears.
+            self._hold(min(claimed.retry_after_ms, self._drain_ms))
         if claimed.jobs:
             # Not at once: an outcome may come any moment, and its trip asks as well.
             if self._look_again <= monotonic():
@@ -267,34 +300,51 @@ class Pump:
             self._idle = False
             return
         wait_ms = self._drain_ms if claimed.due_in_ms is None else max(0, claimed.due_in_ms)
-        wait_ms = claimed.retry_after_ms or min(wait_ms, self._drain_ms)
-        self._look_again = monotonic() + wait_ms / 1000
-        if not self._running and not claimed.paused and not self._idle:
+        self._look_again = monotonic() + min(wait_ms, self._drain_ms) / 1000
+        kept_back = claimed.paused or claimed.retry_after_ms
+        if not self._running and not kept_back and not self._idle:
             self._idle = True
             self._on_idle()
 
-    async def _listen(self, *, free: int) -> None:
-        """Wait for an outcome, or with free slots for a sign that there may be jobs."""
+    def _fire(self, records: Sequence[JobRecord]) -> asyncio.Task[None] | None:
+        """Have the followers of scheduled jobs made; the jobs wait for this task."""
+        if not records:
+            return None
+        task = asyncio.ensure_future(
+            fire(self._store, self._queue, records, on_error=self._on_error)
+        )
+        self._firings.add(task)
+        task.add_done_callback(self._firings.discard)
+        return task
+
+    async def _listen(self, *, able: bool, held: float) -> None:
+        """Wait for an outcome, or with free slots for a sign that there may be jobs.
+
+        Args:
+            able: there are free slots to fill.
+            held: for how many seconds no job may be claimed all the same.
+        """
         waiting: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._news.wait())]
-        if free > 0 and self._ear is None:
+        listening = able and not held
+        if listening and self._ear is None:
             self._ear = asyncio.ensure_future(self._wakeup.wait(self._drain_ms))
         if self._ear is not None:
             waiting.append(self._ear)
-        timeout = max(0.0, self._look_again - monotonic()) if free > 0 else None
+        timeout = (held or max(0.0, self._look_again - monotonic())) if able else None
         try:
             done, _ = await asyncio.wait(
                 waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             waiting[0].cancel()
-        self._hungry = self._hungry or (free > 0 and waiting[0] not in done)
+        self._hungry = self._hungry or (able and waiting[0] not in done)
         if self._ear is not None and self._ear in done:
             ear, self._ear = self._ear, None
             error = ear.exception()
             if error is not None:
                 self._on_error(error)
                 await asyncio.sleep(_FIRST_PAUSE)
-            elif free <= 0:
+            elif not listening:
                 await self._pass_on()
 
     async def _pass_on(self) -> None:
@@ -312,6 +362,11 @@ class Pump:
             with suppress(asyncio.CancelledError, OxherdError):
                 await self._ear
             self._ear = None
+
+
+def _held(items: Sequence[Held]) -> list[Held]:
+    """Outcomes as no more than what they settle."""
+    return [Held(item.id, item.token) for item in items]
 
 
 async def _all_done(tasks: Sequence[asyncio.Task[Any]]) -> None:

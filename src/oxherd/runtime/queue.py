@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from oxherd.domain.codec import encode
-from oxherd.domain.errors import InvalidOption, OxherdError
-from oxherd.domain.flow import outer_edge
+from oxherd.domain.checks import whole_number
+from oxherd.domain.errors import OxherdError
 from oxherd.domain.lifecycle import State
-from oxherd.domain.names import check_job_name, check_queue_name, nearest
-from oxherd.domain.options import JobOptions, as_options, merge
-from oxherd.domain.record import JobRecord, NewJob
+from oxherd.domain.names import check_queue_name
+from oxherd.domain.options import as_options, merge
+from oxherd.domain.rate_limit import RateLimit
+from oxherd.runtime.adding import BulkJob, Options, add_jobs, new_job, new_jobs
+from oxherd.runtime.bulk import promote_all, run_again
 from oxherd.runtime.ids import IdSource
-from oxherd.runtime.job import Job, finished
+from oxherd.runtime.job import Job
+from oxherd.runtime.job_scheduler import JobScheduler, Timing, as_job_scheduler, new_schedule
+from oxherd.runtime.limits import seconds_held
+from oxherd.runtime.states import finished, state_of, states_of
 from oxherd.runtime.tenancy import Tenancy
+from oxherd.runtime.worker_options import milliseconds
 
 if TYPE_CHECKING:
-    from oxherd.domain.record import Added
-    from oxherd.store import Store
+    from datetime import datetime, timedelta
 
-Options = JobOptions | Mapping[str, Any]
-BulkJob = tuple[str, Any] | tuple[str, Any, Options | None] | Mapping[str, Any]
+    from oxherd.domain.record import NewJob
+    from oxherd.store import Metrics, Store
 
 
 class Queue:
@@ -76,7 +80,7 @@ class Queue:
     async def add(
         self, name: str, data: Any = None, options: Options | None = None
     ) -> Job[Any, Any]:
-        """Add a job.
+        """Add a job; one that is dropped by its deduplication is answered with the one that stays.
 
         Args:
             name: the job's name, by which a worker picks the processor.
@@ -87,7 +91,7 @@ class Queue:
             InvalidOption, NotSerializable, PayloadTooLarge: refused, and nothing was written.
             JobNotFound, WrongState: `options.parent` is gone or has ended.
         """
-        return (await self._add([self._new_job(name, data, options)]))[0]
+        return (await add_jobs(self._store, [self._new(name, data, options)]))[0]
 
     async def add_bulk(self, jobs: Sequence[BulkJob]) -> list[Job[Any, Any]]:
         """Add jobs, all of them or none: `(name, data)`, `(name, data, options)` or mappings.
@@ -98,20 +102,15 @@ class Queue:
             InvalidOption, NotSerializable, PayloadTooLarge: one is refused (the message says
                 which), and nothing was written.
         """
-        new: list[NewJob] = []
-        for index, job in enumerate(jobs):
-            try:
-                new.append(self._new_job(*_parts(job)))
-            except OxherdError as error:
-                error.args = (f"jobs[{index}]: {error.args[0]}", *error.args[1:])
-                raise
-        return await self._add(new) if new else []
+        new = new_jobs(jobs, self._new)
+        return await add_jobs(self._store, new) if new else []
 
     # Reading
 
     async def get_job(self, job_id: str) -> Job[Any, Any] | None:
         """The job with that id, or None."""
-        return self._jobs(await self._store.jobs(self.name, [job_id]))[0]
+        record = (await self._store.jobs(self.name, [job_id]))[0]
+        return None if record is None else Job(record, self._store)
 
     async def get_jobs(
         self,
@@ -127,7 +126,7 @@ class Queue:
             InvalidOption: there is no such state.
         """
         found: list[Job[Any, Any]] = []
-        for state in _states(states):
+        for state in states_of(states):
             records = await self._store.list_jobs(self.name, state, start, end, ascending=asc)
             found.extend(Job(record, self._store) for record in records)
         return found
@@ -171,13 +170,27 @@ class Queue:
             InvalidOption: there is no such state.
         """
         counts = await self._store.counts(self.name)
-        return {state.value: counts[state] for state in _states(states or None)}
+        return {state.value: counts[state] for state in states_of(states or None)}
 
     async def count(self) -> int:
         """How many jobs no worker has had yet, whatever they wait for."""
         counts = await self._store.counts(self.name)
         unclaimed = (State.WAITING, State.PRIORITIZED, State.DELAYED, State.WAITING_CHILDREN)
         return sum(counts[state] for state in unclaimed)
+
+    async def get_counts_per_priority(self, priorities: Sequence[int]) -> dict[int, int]:
+        """How many jobs are ready with each of the priorities; 0 is none."""
+        counts = await self._store.counts_by_priority(self.name, priorities)
+        return dict(zip(priorities, counts, strict=True))
+
+    async def get_metrics(self, state: State | str, start: int = 0, end: int = -1) -> Metrics:
+        """How many jobs completed or failed, by minutes, where workers have the option `metrics`.
+
+        Raises:
+            InvalidFlow: `state` is neither completed nor failed.
+        """
+        ended = finished(state, "are counted")
+        return await self._store.metrics(self.name, ended, start, end)
 
     async def get_job_logs(self, job_id: str, start: int = 0, end: int = -1) -> list[str]:
         """A job's log lines from `start` to `end`, both included."""
@@ -202,118 +215,185 @@ class Queue:
 
         Raises:
             WrongState: it, or one that would go with it, is active; nothing was removed.
+            BelongsToSchedule: it is the next job of a schedule.
             JobNotFound: there is no such job.
         """
         answers = await self._store.remove(self.name, [job_id], children=remove_children)
         if answers[0] is not None:
             raise answers[0]
 
-    async def retry_jobs(self, state: State | str = State.FAILED, count: int = 1_000) -> int:
-        """Run up to `count` finished jobs again, oldest first; answers how many.
+    async def retry_jobs(
+        self,
+        state: State | str = State.FAILED,
+        count: int | None = None,
+        *,
+        timestamp: int | None = None,
+    ) -> int:
+        """Run failed (or completed) jobs again, all or the first `count`; answers how many.
+
+        With `timestamp` only those that ended by then, milliseconds since the epoch.
 
         Raises:
-            InvalidOption: `state` is neither failed nor completed.
+            InvalidFlow: `state` is neither failed nor completed.
         """
-        source = finished(state)
-        records = await self._store.list_jobs(self.name, source, 0, count - 1)
-        ids = [record.id for record in records]
-        answers = await self._store.reprocess(self.name, ids, source) if ids else []
-        return sum(answer is None for answer in answers)
+        return await run_again(self._store, self.name, finished(state), count, timestamp)
 
-    async def promote_jobs(self, count: int = 1_000) -> int:
-        """Make up to `count` delayed jobs ready now, next due first; answers how many."""
-        records = await self._store.list_jobs(self.name, State.DELAYED, 0, count - 1)
-        ids = [record.id for record in records]
-        answers = await self._store.promote(self.name, ids) if ids else []
-        return sum(answer is None for answer in answers)
+    async def promote_jobs(self, count: int | None = None) -> int:
+        """Make delayed jobs ready now, all or the `count` next due; answers how many."""
+        return await promote_all(self._store, self.name, count)
+
+    async def drain(self, *, delayed: bool = False) -> None:
+        """Remove the jobs that are ready, with `delayed` those too; next jobs of schedules stay."""
+        await self._store.drain(self.name, delayed=delayed)
+
+    async def clean(
+        self,
+        grace: float | timedelta,
+        limit: int = 1_000,
+        state: State | str = State.COMPLETED,
+    ) -> list[str]:
+        """Remove up to `limit` jobs (0: all) of a state that are older than `grace` seconds.
+
+        The oldest go first; jobs of workers and next jobs of schedules stay. Answers the ids.
+
+        Raises:
+            InvalidOption: there is no such state.
+        """
+        whole_number("limit", limit, low=0)
+        grace_ms = milliseconds(grace)
+        return await self._store.clean(self.name, state_of(state), grace_ms=grace_ms, limit=limit)
+
+    async def obliterate(self, *, force: bool = False) -> None:
+        """Pause the queue, and remove everything that it has.
+
+        Raises:
+            WrongState: a job is active, and `force` is not given; the queue stays paused.
+        """
+        await self._store.obliterate(self.name, force=force)
+
+    async def trim_events(self, max_length: int) -> int:
+        """Forget all events but about the newest `max_length`; answers how many went."""
+        most = whole_number("max_length", max_length, low=0)
+        return await self._store.trim_events(self.name, most)
+
+    async def set_global_concurrency(self, concurrency: int) -> None:
+        """Let at most so many jobs of the queue be active at once, over all workers."""
+        most = whole_number("concurrency", concurrency, low=1)
+        await self._store.limit_concurrency(self.name, most)
+
+    async def get_global_concurrency(self) -> int | None:
+        """The most jobs that may be active at once, None without a limit."""
+        return (await self._store.limits(self.name)).concurrency
+
+    async def remove_global_concurrency(self) -> None:
+        """Let every worker run as many jobs as it will."""
+        await self._store.limit_concurrency(self.name, None)
+
+    async def set_global_rate_limit(self, max: int, duration: float | timedelta) -> None:  # noqa: A002 - BullMQ's name
+        """Let at most `max` jobs start in `duration` seconds, over all workers."""
+        await self._store.limit_rate(self.name, RateLimit(max, duration))
+
+    async def get_global_rate_limit(self) -> RateLimit | None:
+        """The queue's own rate limit, None without one; workers may have another."""
+        return (await self._store.limits(self.name)).rate
+
+    async def remove_global_rate_limit(self) -> None:
+        """Lift the queue's own rate limit."""
+        await self._store.limit_rate(self.name, None)
+
+    async def rate_limit(self, duration: float | timedelta) -> None:
+        """Let workers with a limiter, or all if the queue has one, start no job for so long."""
+        await self._store.hold(self.name, milliseconds(duration))
+
+    async def get_rate_limit_ttl(self, max_jobs: int | None = None) -> float:
+        """For how many seconds no job may start, by `max_jobs` or its own limit."""
+        return seconds_held(await self._store.limits(self.name), max_jobs)
+
+    # Schedules
+
+    async def upsert_job_scheduler(
+        self,
+        scheduler_id: str,
+        *,
+        every: float | timedelta | None = None,
+        pattern: str | None = None,
+        name: str | None = None,
+        data: Any = None,
+        options: Options | None = None,
+        limit: int | None = None,
+        start: int | datetime | None = None,
+        end: int | datetime | None = None,
+        tz: str | None = None,
+        offset: float | timedelta | None = None,
+        immediately: bool = False,
+    ) -> Job[Any, Any] | None:
+        """Have jobs made again and again; answers the next one, None when there is none left.
+
+        A schedule of that id is replaced, and its next job with it; its count goes on.
+
+        Args:
+            scheduler_id: what the schedule is known by.
+            every: seconds from one job to the next, the first one being due at once.
+            pattern: five cron fields, or six with the seconds first; instead of `every`.
+            name: the jobs' name; the schedule's id unless given.
+            data: the jobs' data.
+            options: the jobs' options.
+            limit: how many jobs to make in all.
+            start: no job is due before; milliseconds since the epoch or a `datetime`.
+            end: no job follows after it; likewise.
+            tz: the pattern's time zone, an IANA name; UTC unless given.
+            offset: seconds by which `every` is moved within its grid.
+            immediately: the first job of a pattern is due at once.
+
+        Raises:
+            InvalidOption, NotSerializable, PayloadTooLarge: refused, and nothing was written.
+            WrongState: other jobs have all the ids that the next ones would get.
+        """
+        timing = Timing(
+            every=every, pattern=pattern, tz=tz, offset=offset, start=start, end=end,
+            limit=limit, immediately=immediately,
+        )  # fmt: skip
+        schedule = new_schedule(
+            scheduler_id, timing, name=name, data=data, options=options, defaults=self._defaults
+        )
+        answer = await self._store.put_schedule(self.name, schedule)
+        if isinstance(answer, OxherdError):
+            raise answer
+        return None if answer is None else await self.get_job(answer)
+
+    async def get_job_scheduler(self, scheduler_id: str) -> JobScheduler | None:
+        """The schedule with that id, or None."""
+        found = await self._store.schedule(self.name, scheduler_id)
+        return None if found is None else as_job_scheduler(found)
+
+    async def get_job_schedulers(
+        self, start: int = 0, end: int = -1, *, asc: bool = False
+    ) -> list[JobScheduler]:
+        """Schedules `start` to `end`, both included; with `asc` next due first, else last."""
+        found = await self._store.schedules(self.name, start, end, ascending=asc)
+        return [as_job_scheduler(schedule) for schedule in found]
+
+    async def get_job_schedulers_count(self) -> int:
+        """How many schedules the queue has."""
+        return await self._store.count_schedules(self.name)
+
+    async def remove_job_scheduler(self, scheduler_id: str) -> bool:
+        """Remove a schedule and its delayed job; False when there is none of that id."""
+        return await self._store.remove_schedule(self.name, scheduler_id)
+
+    async def get_deduplication_job_id(self, deduplication_id: str) -> str | None:
+        """The id of the job that owns a deduplication id; None when it is free."""
+        return await self._store.deduplication_job_id(self.name, deduplication_id)
+
+    async def remove_deduplication_key(self, deduplication_id: str) -> bool:
+        """Free a deduplication id, for the next job of it; whether it was owned."""
+        return await self._store.remove_deduplication_key(self.name, deduplication_id)
 
     @property
     def _store(self) -> Store:
         return self._tenancy.store
 
-    def _jobs(self, records: Sequence[JobRecord | None]) -> list[Job[Any, Any] | None]:
-        return [None if record is None else Job(record, self._store) for record in records]
-
-    def _new_job(self, name: str, data: Any, options: Options | None) -> NewJob:
+    def _new(self, name: str, data: Any, options: Options | None) -> NewJob:
         given = merge(self._defaults, as_options(options))
-        return NewJob(
-            queue=self.name,
-            id=given.job_id or self._ids.new_id(),
-            given=given.job_id is not None,
-            name=check_job_name(name),
-            data=encode({} if data is None else data, "data", given.size_limit),
-            options=given,
-            timestamp=given.timestamp,
-            parents=outer_edge(given, self._tenancy.store.prefix),
-        )
-
-    async def _add(self, new: Sequence[NewJob]) -> list[Job[Any, Any]]:
-        answer = (await self._store.add([new]))[0]
-        if isinstance(answer, OxherdError):
-            raise answer
-        return await jobs_added(self._store, new, answer)
-
-
-async def jobs_added(
-    store: Store, new: Sequence[NewJob], added: Sequence[Added]
-) -> list[Job[Any, Any]]:
-    """The jobs of an add; those that existed already are read as they are."""
-    existing: dict[tuple[str, str], JobRecord | None] = {}
-    by_queue: dict[str, list[str]] = {}
-    for job, answer in zip(new, added, strict=True):
-        if answer.duplicate:
-            by_queue.setdefault(job.queue, []).append(job.id)
-    for queue, ids in by_queue.items():
-        for job_id, record in zip(ids, await store.jobs(queue, ids), strict=True):
-            existing[queue, job_id] = record
-    return [
-        Job(existing.get((job.queue, job.id)) or _as_record(job, answer), store)
-        for job, answer in zip(new, added, strict=True)
-    ]
-
-
-def _as_record(job: NewJob, answer: Added) -> JobRecord:
-    return JobRecord(
-        queue=job.queue,
-        id=job.id,
-        name=job.name,
-        data=job.data,
-        options=job.options,
-        timestamp=answer.timestamp,
-        delay=job.options.delay_ms,
-        priority=job.options.priority,
-        parents=job.parents,
-        flow_id=job.flow_id,
-    )
-
-
-def _parts(job: BulkJob) -> tuple[str, Any, Options | None]:
-    if isinstance(job, Mapping):
-        known = {"name", "data", "opts", "options"}
-        for key in job:
-            if key not in known:
-                raise InvalidOption(f"unknown key {key!r}{nearest(str(key), known)}")
-        if "name" not in job:
-            raise InvalidOption("there is no name; every job needs one")
-        return job["name"], job.get("data"), job.get("opts", job.get("options"))
-    match job:
-        case (name, data):
-            return name, data, None
-        case (name, data, options):
-            return name, data, options
-        case _:
-            raise InvalidOption(
-                f"a job is (name, data), (name, data, options) or a mapping: {job!r}"
-            )
-
-
-def _states(states: Sequence[State | str] | State | str | None) -> list[State]:
-    if states is None:
-        return list(State)
-    names = [states] if isinstance(states, str) else list(states)
-    found: list[State] = []
-    for name in names:
-        if name not in set(State):
-            raise InvalidOption(f"there is no state {name!r}{nearest(str(name), set(State))}")
-        found.append(State(name))
-    return found
+        prefix = self._tenancy.store.prefix
+        return new_job(self.name, name, data, given, prefix=prefix, ids=self._ids)

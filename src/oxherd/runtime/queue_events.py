@@ -17,7 +17,7 @@ from oxherd.runtime.callbacks import Callback, Callbacks
 from oxherd.runtime.tenancy import Tenancy
 
 if TYPE_CHECKING:
-    from oxherd.store import Store
+    from oxherd.store import EventPage, Store
 
 _log: Final = logging.getLogger("oxherd.events")
 
@@ -49,6 +49,7 @@ class QueueEvents:
         self._cursor = last_event_id
         self._callbacks = Callbacks([*EventKind, "error", "trimmed", "unknown"])
         self._reader: asyncio.Task[None] | None = None
+        self._reads: set[asyncio.Task[EventPage]] = set()
 
     async def __aenter__(self) -> Self:
         """Events from here on are seen."""
@@ -97,7 +98,7 @@ class QueueEvents:
         cursor = self._cursor or "0"
         while not self._tenancy.closed:
             try:
-                page = await store.read_events(self.queue_name, cursor, block_ms=_BLOCK_MS)
+                page = await self._read(store, cursor)
             except Closed:
                 if self._tenancy.closed:
                     return
@@ -117,16 +118,31 @@ class QueueEvents:
             cursor = page.cursor
 
     async def close(self) -> None:
-        """Stop reading."""
+        """Stop reading; iterators under way end at once."""
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
         await self._callbacks.settle(_LAST_WORDS)
         await self._tenancy.aclose()
+        for read in self._reads:
+            read.cancel()
 
     async def aclose(self) -> None:
         """The same as `close()`."""
         await self.close()
+
+    async def _read(self, store: Store, cursor: str) -> EventPage:
+        """The next page; closing ends the wait for it with `Closed`."""
+        read = asyncio.ensure_future(store.read_events(self.queue_name, cursor, block_ms=_BLOCK_MS))
+        self._reads.add(read)
+        try:
+            await asyncio.wait([read])
+        finally:
+            self._reads.discard(read)
+            read.cancel()
+        if read.cancelled():
+            raise Closed("this queue events reader is closed; make a new one")
+        return read.result()
 
     async def _start(self) -> None:
         if self._cursor is None:

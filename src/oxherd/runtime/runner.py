@@ -15,6 +15,7 @@ import msgspec
 
 from oxherd.domain.errors import NotSerializable, OxherdError
 from oxherd.domain.outcome import Held, Outcome, Released, completed, condemned, failed, raised
+from oxherd.domain.signals import Settled
 from oxherd.runtime.blocking_job import ASKABLE, BlockingJob
 from oxherd.runtime.cancellation import Cancellation
 from oxherd.runtime.job import Job
@@ -40,6 +41,10 @@ class Run:
     job: Job[Any, Any]
     cancellation: Cancellation = field(default_factory=Cancellation)
     task: asyncio.Task[None] | None = None
+    firing: asyncio.Task[None] | None = None
+    """Has the next job of its schedule made; the job waits for it."""
+    began: bool = False
+    """Its task has taken its first step."""
     ended: bool = False
     """Its outcome was handed over."""
     held: Held = field(init=False)
@@ -51,7 +56,8 @@ class Run:
     def cancel(self, reason: str) -> None:
         """Stop the processor; a plain function in a thread is only told."""
         self.cancellation.set(reason)
-        if self.task is not None:
+        # A task that is cancelled before its first step would never say what became of the job.
+        if self.task is not None and self.began:
             self.task.cancel(reason)
 
 
@@ -70,25 +76,47 @@ class Runner:
     async def run(self, run: Run) -> Outcome | None:
         """The outcome of a job; None when it is not this worker's to settle any more."""
         record, token = run.record, run.token
-        if record.deferred_failure is not None:
-            return condemned(record, token, record.deferred_failure, self._rules)
-        unreadable = record.unreadable or _unreadable_data(run.job)
-        if unreadable is not None:
-            return condemned(record, token, f"unreadable: {unreadable}", self._rules)
+        run.began = True
+        if run.cancellation.is_set():
+            return self._after(run, asyncio.CancelledError())
         try:
+            if run.firing is not None:
+                await asyncio.shield(run.firing)
+            reason = self._condemnation(run)
+            if reason is not None:
+                return condemned(record, token, reason, self._rules)
             value = await self._within_time(run, self._processors.pick(record.name))
             return completed(record, token, value, self._rules)
         except BaseException as error:  # noqa: BLE001 - a processor may raise anything at all
-            if isinstance(error, asyncio.CancelledError) and run.cancellation.is_set():
-                task = asyncio.current_task()
-                if task is not None:
-                    task.uncancel()
-                lost = run.cancellation.reason == LOCK_LOST
-                return None if lost else Released(record.id, token)
-            try:
-                return raised(record, token, error, self._rules, self._random.random())
-            except OxherdError as problem:  # the delay of a Postpone may be impossible
-                return failed(record, token, problem, self._rules)
+            return self._after(run, error)
+
+    def _after(self, run: Run, error: BaseException) -> Outcome | None:
+        """The outcome of what a processor raised."""
+        record, token = run.record, run.token
+        if isinstance(error, asyncio.CancelledError) and run.cancellation.is_set():
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            reason = run.cancellation.reason
+            if reason in (LOCK_LOST, CLOSING):
+                return None if reason == LOCK_LOST else Released(record.id, token)
+            error = OxherdError(reason)
+        if isinstance(error, Settled):
+            return None
+        try:
+            return raised(record, token, error, self._rules, self._random.random())
+        except OxherdError as problem:  # the duration in a signal may be impossible
+            return failed(record, token, problem, self._rules)
+
+    def _condemnation(self, run: Run) -> str | None:
+        """Why the job fails without running, or None."""
+        record = run.record
+        if record.deferred_failure is not None:
+            return record.deferred_failure
+        unreadable = record.unreadable or _unreadable_data(run.job)
+        if unreadable is not None:
+            return f"unreadable: {unreadable}"
+        return self._rules.forbid(record)
 
     async def aclose(self) -> None:
         """End the processes."""

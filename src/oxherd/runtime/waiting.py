@@ -39,6 +39,9 @@ async def wait_until_finished(
         JobFailed, JobRemoved, TimeoutError: see `Job.wait_until_finished`.
     """
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if seconds is not None and seconds <= 0:
+        # A look takes time, of which there is none; one is meant all the same.
+        return await _ended(store, queue, job_id)
     try:
         async with asyncio.timeout(seconds):
             return await _until_finished(store, queue, job_id)
@@ -46,6 +49,25 @@ async def wait_until_finished(
         raise TimeoutError(
             f"job {job_id!r} of queue {queue!r} did not finish within {seconds} s"
         ) from None
+
+
+async def _ended(store: Store, queue: str, job_id: str) -> Any:
+    """The result of a job that has ended already.
+
+    Raises:
+        TimeoutError: it has not.
+    """
+    record, state = await _look(store, queue, job_id)
+    if record is None:
+        return await _from_log(store, queue, job_id)
+    if state is State.COMPLETED:
+        return decode(record.returnvalue or "null")
+    if state is State.FAILED:
+        raise _failure(record)
+    reason = await doomed(store, record)
+    if reason is not None:
+        raise JobFailed(job_id, queue, reason)
+    raise TimeoutError(f"job {job_id!r} of queue {queue!r} has not finished")
 
 
 async def _until_finished(store: Store, queue: str, job_id: str) -> Any:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
+from oxherd.domain.checks import refuse, whole_number
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.keep import Keep
 from oxherd.domain.names import nearest
 from oxherd.domain.options import JobOptions
 from oxherd.domain.outcome import Rules
+from oxherd.domain.rate_limit import RateLimit
 from oxherd.domain.record import JobRecord
 
 RunIn = Literal["auto", "loop", "thread", "process"]
@@ -32,6 +34,11 @@ class WorkerOptions:
         lock_renew_time: how long between renewals; half of `lock_duration` unless given.
         stalled_interval: how long between looks for jobs of dead workers.
         max_stalled_count: how many times a job may be taken back before it is failed.
+        max_started_attempts: how many times a job may start, for whatever reason, before it is
+            failed.
+        limiter: how many jobs may start in a span of time, over all workers of the queue.
+        metrics: for how many minutes to keep the numbers of jobs that ended; not counted unless
+            given.
         drain_delay: how long to wait for a wake-up before asking again.
         timeout: how long one attempt may take, where the job does not say.
         remove_on_complete: how long completed jobs stay, where the job does not say.
@@ -53,6 +60,9 @@ class WorkerOptions:
     lock_renew_time: float | timedelta | None = None
     stalled_interval: float | timedelta = 30
     max_stalled_count: int = 5
+    max_started_attempts: int | None = None
+    limiter: RateLimit | Mapping[str, Any] | None = None
+    metrics: int | None = None
     drain_delay: float | timedelta = 5
     timeout: float | timedelta | None = None
     remove_on_complete: Keep | bool | int | None = None
@@ -60,20 +70,19 @@ class WorkerOptions:
     grace: float | timedelta = 25
     backoffs: Mapping[str, BackoffFunction] = field(default_factory=dict[str, BackoffFunction])
     autorun: bool = True
-    limiter: None = None
-    metrics: None = None
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "max_stalled_count"):
-            value = getattr(self, name)
-            low = 1 if name == "concurrency" else 0
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise InvalidOption(f"option {name!r} must be {low} or more, not {value!r}")
+        whole_number("concurrency", self.concurrency, low=1)
+        whole_number("max_stalled_count", self.max_stalled_count, low=0)
+        for name in ("max_started_attempts", "metrics"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), low=1)
         if self.run_in not in _RUN_IN:
             raise InvalidOption(f"unknown run_in {self.run_in!r}{nearest(self.run_in, _RUN_IN)}")
-        for name in ("limiter", "metrics"):
-            if getattr(self, name) is not None:
-                raise InvalidOption(f"option {name!r} does not work yet in this version")
+        if isinstance(self.limiter, Mapping):
+            object.__setattr__(self, "limiter", RateLimit.from_mapping(self.limiter))
+        elif self.limiter is not None and not isinstance(self.limiter, RateLimit):
+            refuse("limiter", self.limiter, "a RateLimit or a mapping with max and duration")
         for name in ("lock_duration", "stalled_interval", "drain_delay"):
             if not milliseconds(getattr(self, name)):
                 raise InvalidOption(f"option {name!r} must be more than 0 seconds")
@@ -95,6 +104,11 @@ class WorkerOptions:
         return max(1, milliseconds(self.lock_renew_time))
 
     @property
+    def rate(self) -> RateLimit | None:
+        """`limiter`, as it is after the checks."""
+        return self.limiter if isinstance(self.limiter, RateLimit) else None
+
+    @property
     def rules(self) -> Rules:
         """What the domain needs to know to decide about endings."""
         kept = JobOptions(
@@ -109,6 +123,7 @@ class WorkerOptions:
             if isinstance(kept.remove_on_fail, Keep)
             else rules.keep_failed,
             backoffs=self.backoffs,
+            max_started_attempts=self.max_started_attempts,
         )
 
 

@@ -1,0 +1,50 @@
+"""Verbs over many jobs of a state, a thousand at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from oxherd.domain.lifecycle import State
+
+if TYPE_CHECKING:
+    from oxherd.store import Store
+
+_AT_ONCE: Final = 1_000
+
+
+async def run_again(
+    store: Store, queue: str, state: State, count: int | None, ended_by: int | None
+) -> int:
+    """Run finished jobs again, those that ended first before the others; answers how many.
+
+    Without a `count` those that there are now: one that ends again meanwhile is left.
+    """
+    left = (await store.counts(queue))[state] if count is None else count
+    done = 0
+    while left > 0:
+        records = await store.list_jobs(queue, state, 0, min(left, _AT_ONCE) - 1)
+        ids = [
+            record.id
+            for record in records
+            if ended_by is None or (record.finished_on or 0) <= ended_by
+        ]
+        if not ids:
+            break
+        # One that is refused is not in the list any more, so this gets on.
+        done += sum(answer is None for answer in await store.reprocess(queue, ids, state))
+        left -= len(ids)
+    return done
+
+
+async def promote_all(store: Store, queue: str, count: int | None) -> int:
+    """Make delayed jobs ready, next due first; answers how many. `count` as in `run_again`."""
+    left = (await store.counts(queue))[State.DELAYED] if count is None else count
+    done = 0
+    while left > 0:
+        records = await store.list_jobs(queue, State.DELAYED, 0, min(left, _AT_ONCE) - 1)
+        if not records:
+            break
+        ids = [record.id for record in records]
+        done += sum(answer is None for answer in await store.promote(queue, ids))
+        left -= len(ids)
+    return done
