@@ -7,9 +7,10 @@ import random
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -18,8 +19,6 @@ from tests.chaos.judge import Ended
 from tests.chaos.plan import QUEUES, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from oxherd.store import Store
     from tests.chaos.worker_process import Settings
 
@@ -28,25 +27,60 @@ _LOOK: Final = 0.05
 _START: Final = 40.0
 
 
-@dataclass(slots=True)
+class Member(Protocol):
+    """A running worker process."""
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL) and wait for that."""
+        ...
+
+
+Start = Callable[[], Awaitable[Member]]
+"""Makes a member of the crew."""
+
+
 class Crew:
-    """Worker processes; whoever is killed is replaced."""
+    """Worker processes; whoever is killed is replaced by its like."""
 
-    settings: Settings
-    processes: list[subprocess.Popen[bytes]]
+    def __init__(self, starts: Sequence[Start], first: int) -> None:
+        self._starts = starts
+        self._members: list[Member] = []
+        self._next = first
 
-    @classmethod
-    def start(cls, settings: Settings, size: int) -> Crew:
-        return cls(settings, [spawn(settings) for _ in range(size)])
+    async def start(self) -> None:
+        for start in self._starts:
+            self._members.append(await start())
 
-    def kill_one(self, chance: random.Random) -> None:
-        place = chance.randrange(len(self.processes))
-        kill(self.processes[place])
-        self.processes[place] = spawn(self.settings)
+    async def kill_next(self) -> None:
+        """Each in its turn, so that the kinds of members alternate as the starts do."""
+        place = self._next % len(self._starts)
+        self._next += 1
+        self._members[place].kill()
+        self._members[place] = await self._starts[place]()
 
     def kill_all(self) -> None:
-        for process in self.processes:
-            kill(process)
+        for member in self._members:
+            member.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProcess:
+    """A worker process of ours."""
+
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def ours(settings: Settings) -> Start:
+    """Starts worker processes of ours."""
+
+    async def start() -> Member:
+        return OwnProcess(spawn(settings))
+
+    return start
 
 
 def spawn(
@@ -55,11 +89,6 @@ def spawn(
     """A process of ours in the repository's root."""
     text = msgspec.json.encode(settings).decode()
     return subprocess.Popen([sys.executable, "-m", module, text], cwd=ROOT)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 async def finished(store: Store) -> int:
@@ -71,18 +100,18 @@ async def finished(store: Store) -> int:
 async def work_off(
     store: Store,
     plan: Plan,
-    settings: Settings,
+    starts: Sequence[Start],
     chance: random.Random,
     *,
-    kills: int,
-    crew_size: int = 4,
+    kills: int = 0,
     patience: float = 12.0,
 ) -> None:
     """Kill a worker each time so many jobs are done, until all are or nothing moves any more."""
     total = len(plan.expected)
     marks = sorted(chance.uniform(0.02, 0.9) * total for _ in range(kills))
-    crew = Crew.start(settings, crew_size)
+    crew = Crew(starts, chance.randrange(len(starts)))
     try:
+        await crew.start()
         still = 0.0
         last = -1
         # Before the first job is done, processes are still starting.
@@ -91,7 +120,7 @@ async def work_off(
             last = done
             if marks and done >= marks[0]:
                 del marks[0]
-                crew.kill_one(chance)
+                await crew.kill_next()
             await asyncio.sleep(_LOOK)
     finally:
         crew.kill_all()
@@ -108,8 +137,3 @@ async def ends_of(store: Store, plan: Plan) -> dict[tuple[str, str], Ended]:
         for job_id, state, record in zip(ids, states, records, strict=True):
             found[queue, job_id] = Ended(state, record)
     return found
-
-
-def without_rescue(settings: Settings) -> Settings:
-    """Workers as they must not be."""
-    return replace(settings, rescues=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
@@ -14,7 +14,7 @@ from oxherd import State
 from tests.chaos import oracle
 from tests.chaos.judge import Ended, judge
 from tests.chaos.plan import PARENTS, QUEUES, add, draw, seed_of_run
-from tests.chaos.storm import ends_of, without_rescue, work_off
+from tests.chaos.storm import ends_of, ours, work_off
 
 if TYPE_CHECKING:
     from oxherd.store import Store
@@ -44,7 +44,7 @@ async def test_killed_workers_lose_nothing(
     chance = random.Random(seed_of_run())
     plan = draw(chance, jobs=jobs, flows=flows, longest=longest)
     await add(plan, store)
-    await work_off(store, plan, settings, chance, kills=kills)
+    await work_off(store, plan, [ours(settings)] * 4, chance, kills=kills)
     entries = oracle.read(Path(settings.oracle))
     slots = settings.concurrency * len(QUEUES)
     assert judge(plan, await ends_of(store, plan), entries, kills=kills, slots=slots) == []
@@ -54,16 +54,24 @@ async def test_killed_workers_lose_nothing(
     await inspection.check(plan)
 
 
-async def test_the_storm_catches_workers_that_rescue_nothing(
-    store: Store, settings: Settings
+@pytest.mark.parametrize(
+    ("wrong", "seen"),
+    [
+        pytest.param({"rescues": False}, "is stuck: active", id="rescue nothing"),
+        pytest.param({"max_stalled_count": 0}, "is failed instead", id="fail what was killed"),
+    ],
+)
+async def test_the_storm_catches_workers_that(
+    wrong: dict[str, Any], seen: str, store: Store, settings: Settings
 ) -> None:
     chance = random.Random(seed_of_run())
     plan = draw(chance, jobs=60, flows=4, longest=0.3)
     await add(plan, store)
-    await work_off(store, plan, without_rescue(settings), chance, kills=3, patience=4)
+    crew = [ours(replace(settings, **wrong))] * 4
+    await work_off(store, plan, crew, chance, kills=3, patience=4)
     entries = oracle.read(Path(settings.oracle))
     found = judge(plan, await ends_of(store, plan), entries, kills=3, slots=10)
-    assert any("is stuck: active" in what for what in found), found
+    assert any(seen in what for what in found), found
 
 
 async def test_the_judge_sees_what_is_wrong(
@@ -73,7 +81,7 @@ async def test_the_judge_sees_what_is_wrong(
     chance = random.Random(1)
     plan = draw(chance, jobs=30, flows=2, longest=0.02)
     await add(plan, store)
-    await work_off(store, plan, settings, chance, kills=0, crew_size=1)
+    await work_off(store, plan, [ours(settings)], chance)
     ends = await ends_of(store, plan)
     entries = oracle.read(Path(settings.oracle))
     assert judge(plan, ends, entries, kills=0, slots=10) == []

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from oxherd import Job, Unrecoverable, Worker, WorkerOptions
+from oxherd import Job, Worker, WorkerOptions
 from oxherd.engines import open_store
+from oxherd.store import Rescued
 from tests.chaos.oracle import Oracle
 from tests.chaos.plan import QUEUES
-from tests.interop.processing import by_id
+from tests.interop import processing
 
 if TYPE_CHECKING:
     from oxherd.store import Store
@@ -34,7 +35,9 @@ class Settings:
     lock: float = 1.5
     stalled: float = 0.7
     rescues: bool = True
-    """False makes the worker that the storm must catch: it takes no lost job back."""
+    """False makes a worker that the storm must catch: it takes no lost job back."""
+    max_stalled_count: int = 10
+    """0 makes another: it fails the job of a killed worker."""
     failpoint: str = ""
     nth: int = 1
     """At which passing of the fail-point the process ends."""
@@ -68,16 +71,16 @@ async def main(settings: Settings) -> None:
         concurrency=settings.concurrency,
         lock_duration=settings.lock,
         stalled_interval=settings.stalled,
+        max_stalled_count=settings.max_stalled_count,
         drain_delay=0.5,
     )
 
     async def perform(job: Job[Any, Any]) -> Any:
         oracle.tell("start", job.queue_name, job.id)
-        answer = await _perform(job)
-        oracle.tell("end", job.queue_name, job.id)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        try:
+            return await processing.perform(job)
+        finally:
+            oracle.tell("end", job.queue_name, job.id)
 
     async with AsyncExitStack() as stack:
         for queue in QUEUES:
@@ -86,19 +89,9 @@ async def main(settings: Settings) -> None:
         await asyncio.Event().wait()
 
 
-async def _perform(job: Job[Any, Any]) -> Any:
-    todo = job.data
-    await asyncio.sleep(todo["takes"])
-    if "fatal" in todo:
-        return Unrecoverable(todo["fatal"])
-    if job.attempts_made < todo.get("fails", 0):
-        return RuntimeError("not this time")
-    return by_id(await job.get_children_values()) if todo.get("gather") else todo["value"]
-
-
 def _stop_rescuing(store: Store) -> None:
-    async def rescue(queue: str, *, max_stalled_count: int, interval_ms: int) -> list[str]:
-        return []
+    async def rescue(queue: str, *, max_stalled_count: int, interval_ms: int) -> Rescued:
+        return Rescued()
 
     store.rescue = rescue  # type: ignore[method-assign]
 

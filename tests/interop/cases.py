@@ -224,4 +224,5 @@ FLOWS: Final = (
                    attempts=2), queues=("parents", "work")),
 )  # fmt: skip
 
-CASES: Final = (*PLAIN, *ENDINGS, *FLOWS)
+SECTIONS: Final = {"Jobs": PLAIN, "How jobs end": ENDINGS, "Flows": FLOWS}
+CASES: Final = tuple(case for cases in SECTIONS.values() for case in cases)

@@ -25,28 +25,34 @@ class NodeError(Exception):
 
 
 def install() -> None:
-    """Put the pinned `bullmq` beside the programs, once, whoever asks first."""
-    wanted = (HERE / "package.json").read_bytes()
+    """Put the pinned packages beside the programs, once, whoever asks first."""
+    wanted = (HERE / "package.json").read_bytes() + (HERE / "package-lock.json").read_bytes()
     mark = HERE / "node_modules" / ".installed"
     with (HERE / "package.json").open() as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         if mark.exists() and mark.read_bytes() == wanted:
             return
-        command = [*_npm(), "install", "--no-package-lock", "--omit=optional", "--ignore-scripts"]
+        command = [*_npm(), "install", "--no-save", "--omit=optional", "--ignore-scripts"]
         command += ["--no-audit", "--no-fund"]
         done = subprocess.run(
             command, cwd=HERE, env=_environment(), capture_output=True, text=True,
             timeout=_INSTALL_SECONDS, check=False,
         )  # fmt: skip
         if done.returncode:
-            raise NodeError(f"npm cannot install bullmq:\n{done.stdout}{done.stderr}")
+            raise NodeError(f"npm cannot install the packages:\n{done.stdout}{done.stderr}")
         mark.write_bytes(wanted)
 
 
 class NodeProgram:
-    """One running program of `programs/`; may be asked from any thread and any event loop."""
+    """One running program of `programs/`; may be asked from any thread and any event loop.
 
-    def __init__(self, name: str, server_url: str) -> None:
+    Args:
+        name: the program's.
+        server_url: where the server is.
+        version: the package that `#bullmq` is to be, of those in `package.json`.
+    """
+
+    def __init__(self, name: str, server_url: str, version: str = "bullmq") -> None:
         parts = urlsplit(server_url)
         connection = {
             "host": parts.hostname,
@@ -56,7 +62,10 @@ class NodeProgram:
             "password": parts.password,
         }
         self._process = subprocess.Popen(
-            [_node(), str(HERE / "programs" / f"{name}.mjs"), json.dumps(connection)],
+            [
+                _node(), f"--conditions={version}", str(HERE / "programs" / f"{name}.mjs"),
+                json.dumps(connection),
+            ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), text=True,
         )  # fmt: skip
         self._asked: dict[int, Future[Any]] = {}
@@ -65,6 +74,10 @@ class NodeProgram:
         self._news: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     async def ask(self, verb: str, **arguments: Any) -> Any:
         """The program's answer."""

@@ -28,8 +28,13 @@ _POLICIES: Final = frozenset(
 class Works(Protocol):
     """Processes jobs."""
 
-    def working(self, queue: str, concurrency: int = 5) -> AbstractAsyncContextManager[None]:
-        """A worker of a queue while the block runs; what a job does is in its data."""
+    def working(
+        self, queue: str, concurrency: int = 5, **options: Any
+    ) -> AbstractAsyncContextManager[None]:
+        """A worker of a queue while the block runs; what a job does is in its data.
+
+        `options` are BullMQ's: `limiter`, `metrics`.
+        """
         ...
 
 
@@ -72,9 +77,14 @@ class NodeSide:
         await self._client.ask("addFlow", prefix=self._prefix, flow=flow)
 
     @asynccontextmanager
-    async def working(self, queue: str, concurrency: int = 5) -> AsyncGenerator[None]:
+    async def working(
+        self, queue: str, concurrency: int = 5, **options: Any
+    ) -> AsyncGenerator[None]:
         worker = await self._workers.ask(
-            "start", prefix=self._prefix, queue=queue, options={"concurrency": concurrency}
+            "start",
+            prefix=self._prefix,
+            queue=queue,
+            options={"concurrency": concurrency, **options},
         )
         try:
             yield
@@ -98,12 +108,17 @@ class OxherdSide:
 
     async def add_flow(self, flow: dict[str, Any]) -> None:
         async with FlowProducer(store=self._store) as flows:
-            await flows.add(_waiting_by_default(flow, is_root=True))
+            await flows.add(waiting_by_default(flow, is_root=True))
 
     @asynccontextmanager
-    async def working(self, queue: str, concurrency: int = 5) -> AsyncGenerator[None]:
-        options = WorkerOptions(concurrency=concurrency, drain_delay=1)
-        async with Worker(queue, perform, store=self._store, options=options):
+    async def working(
+        self, queue: str, concurrency: int = 5, **options: Any
+    ) -> AsyncGenerator[None]:
+        metrics = options.get("metrics", {}).get("maxDataPoints")
+        own = WorkerOptions(
+            concurrency=concurrency, drain_delay=1, limiter=options.get("limiter"), metrics=metrics
+        )
+        async with Worker(queue, perform, store=self._store, options=own):
             yield
 
 
@@ -114,9 +129,14 @@ class BothSides:
         self._sides = one, other
 
     @asynccontextmanager
-    async def working(self, queue: str, concurrency: int = 5) -> AsyncGenerator[None]:
+    async def working(
+        self, queue: str, concurrency: int = 5, **options: Any
+    ) -> AsyncGenerator[None]:
         one, other = self._sides
-        async with one.working(queue, concurrency), other.working(queue, concurrency):
+        async with (
+            one.working(queue, concurrency, **options),
+            other.working(queue, concurrency, **options),
+        ):
             yield
 
 
@@ -130,10 +150,10 @@ async def until(condition: Any, what: str, seconds: float = 12.0) -> Any:
     raise AssertionError(f"{what} did not come about within {seconds} s")
 
 
-def _waiting_by_default(node: dict[str, Any], *, is_root: bool) -> dict[str, Any]:
+def waiting_by_default(node: dict[str, Any], *, is_root: bool) -> dict[str, Any]:
     """Oxherd's parents fail with their children unless told otherwise; BullMQ's wait."""
     options = dict(node["opts"])
     if not is_root and not _POLICIES & options.keys():
         options["onFailure"] = "block"
-    children = [_waiting_by_default(x, is_root=False) for x in node.get("children", [])]
+    children = [waiting_by_default(x, is_root=False) for x in node.get("children", [])]
     return {**node, "opts": options, "children": children}

@@ -101,7 +101,7 @@ async def _check_jobs(case: Case, store: Store, prefix: str, client: NodeProgram
             assert ours is None, name
             continue
         assert ours is not None, name
-        assert {field: ours[field] for field in expected} == _with_prefix(expected, prefix), name
+        assert {field: ours[field] for field in expected} == with_prefix(expected, prefix), name
     for queue in case.queues:
         counts = await client.ask("counts", prefix=prefix, queue=queue)
         assert counts == {state.value: n for state, n in (await store.counts(queue)).items()}
@@ -131,13 +131,13 @@ async def _check_events(case: Case, store: Store, prefix: str, listener: NodePro
             assert tuple(starts) == case.order
 
 
-def _with_prefix(value: Any, prefix: str) -> Any:
+def with_prefix(value: Any, prefix: str) -> Any:
     match value:
         case str():
             return value.replace("{prefix}", prefix)
         case dict():
-            return {name: _with_prefix(item, prefix) for name, item in value.items()}
+            return {name: with_prefix(item, prefix) for name, item in value.items()}
         case list():
-            return [_with_prefix(item, prefix) for item in value]
+            return [with_prefix(item, prefix) for item in value]
         case _:
             return value

@@ -1,5 +1,5 @@
 // Adds jobs and flows, and reads them back through BullMQ's own getters.
-import { FlowProducer, Job, Queue, QueueEvents } from "bullmq";
+import { FlowProducer, Job, Queue, QueueEvents } from "#bullmq";
 import { cached, serve } from "./lines.mjs";
 
 const connection = JSON.parse(process.argv[2]);

@@ -1,5 +1,5 @@
 // Collects what BullMQ's listener makes of the events of queues.
-import { QueueEvents } from "bullmq";
+import { QueueEvents } from "#bullmq";
 import { serve } from "./lines.mjs";
 
 const connection = JSON.parse(process.argv[2]);

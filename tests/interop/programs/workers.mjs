@@ -1,6 +1,7 @@
 // Runs BullMQ workers. What a job does is written in its data: see tests/interop/processing.py,
 // which does the same.
-import { UnrecoverableError, Worker } from "bullmq";
+import { openSync, writeSync } from "node:fs";
+import { UnrecoverableError, Worker } from "#bullmq";
 import { serve, tell } from "./lines.mjs";
 
 const connection = JSON.parse(process.argv[2]);
@@ -13,7 +14,6 @@ const byId = (values) =>
 
 async function perform(job) {
   const todo = job.data;
-  tell({ news: "start", id: job.id, queue: job.queueName });
   if (todo.progress !== undefined) await job.updateProgress(todo.progress);
   for (const line of todo.logs ?? []) await job.log(line);
   if (todo.hold) await new Promise(() => {});
@@ -31,9 +31,29 @@ async function perform(job) {
   return todo.returns;
 }
 
+async function announced(job) {
+  tell({ news: "start", id: job.id, queue: job.queueName });
+  return perform(job);
+}
+
+// Starts and ends go to a file, in the form of tests/chaos/oracle.py, which outlives a kill.
+function recorded(path) {
+  const file = openSync(path, "a");
+  const record = (kind, job) =>
+    writeSync(file, `${kind} ${job.queueName} ${job.id} ${process.pid} ${Date.now()}\n`);
+  return async (job) => {
+    record("start", job);
+    try {
+      return await perform(job);
+    } finally {
+      record("end", job);
+    }
+  };
+}
+
 serve({
-  start: async ({ prefix, queue, options }) => {
-    const worker = new Worker(queue, perform, {
+  start: async ({ prefix, queue, options, oracle }) => {
+    const worker = new Worker(queue, oracle ? recorded(oracle) : announced, {
       connection, prefix, concurrency: 5, drainDelay: 1, ...options,
     });
     worker.on("error", () => {});
