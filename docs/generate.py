@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from compatibility import count, sections
 
+from oxherd.bullmq import absences
 from oxherd.cli import program
 from oxherd.domain import errors, events, signals
 from oxherd.domain.backoff import Backoff
@@ -191,6 +193,7 @@ def key_list() -> str:
         (f"`{keys.queue_key(base, name)}`" + "…" * text.endswith((":", "-")), _words(name))
         for name, text in keys.QUEUE_KEYS.items()
     ]
+    own.append((f"`{base[:-1]}{keys.ANSWERED_CALL}`…", "answered call"))
     beside = [(f"`{keys.job_part(base, '42', name)}`", _words(name)) for name in keys.JOB_PARTS]
     return _page(
         "Keys on Redis",
@@ -232,7 +235,7 @@ def command_list() -> str:
     )
 
 
-SEED: Final = re.compile(r"test_seed_(\d+)_(\d+)_(\w+)")
+SEED: Final = re.compile(r"test_seed_(\d+)_(\d+)_\w+")
 DOCUMENTS: Final = (
     "the step jobs article",
     "the pipelines article",
@@ -243,29 +246,73 @@ DOCUMENTS: Final = (
 
 def seed_list() -> str:
     """Which test proves which of the claims that are made for flows."""
-    rows: list[tuple[int, int, str, str]] = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found = SEED.fullmatch(node.name)
-                if found:
-                    said = found[3].replace("_", " ")
-                    where = path.relative_to(ROOT).as_posix()
-                    rows.append((int(found[1]), int(found[2]), said, where))
+    rows = sorted(_seeds(), key=lambda row: row[:2])
     parts: list[str] = []
     for number, title in enumerate(DOCUMENTS):
-        own = sorted(row for row in rows if row[0] == number)
-        if own:
-            table = [(f"{a}.{b}", said, f"`{where}`") for a, b, said, where in own]
-            parts += [f"## {number}: {title}", "", _table(("row", "claim", "proven in"), table), ""]
+        table = [(f"{a}.{b}", said, f"`{test}`") for a, b, said, test in rows if a == number]
+        if table:
+            parts += [f"## {number}: {title}", "", _table(("row", "claim", "proven by"), table), ""]
     return _page(
         "What is claimed for flows, and what proves it",
         "Articles about BullMQ's flows make claims; each row is one of them as Oxherd keeps it.",
-        "A row's test is named after it: row 0.16 is `test_seed_0_16_…`.",
-        "A row that is not listed has no test of its own yet.",
+        "`pytest` runs the test that is named beside it, on every store that it is about.",
+        "What is missing of a claim is said in the row; a number without a row has no test yet.",
         "",
         *parts,
     )
+
+
+def _seeds() -> Iterable[tuple[int, int, str, str]]:
+    """The document and row of each test that is named after one, what it claims, and its name."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            if found := SEED.fullmatch(node.name):
+                where = f"{path.relative_to(ROOT).as_posix()}::{node.name}"
+                yield int(found[1]), int(found[2]), _claim(node, where), where
+
+
+def _claim(node: ast.FunctionDef | ast.AsyncFunctionDef, where: str) -> str:
+    said = (ast.get_docstring(node) or "").split("\n", 1)[0]
+    if not said:
+        sys.exit(f"{where} has no docstring, whose first line is what it claims")
+    if any("xfail" in ast.unparse(mark) for mark in node.decorator_list):
+        return f"{said} (does not hold yet)"
+    return said
+
+
+def compatibility() -> str:
+    """What Node programs and ours were seen to agree on."""
+    lines = [
+        f"{count()} cases, each played by a BullMQ program in Node and by Oxherd on one server,",
+        "in every distribution of the parts.",
+        "Both must tell the same of each job (state, result, reason, attempts, children,",
+        "dependencies, logs, progress), of each queue and of each event, and what they tell must",
+        "be what the case expects.",
+        "`make verify` plays them all.",
+        "",
+    ]
+    for title, head, rows in sections():
+        lines += [f"## {title}", "", _table(head, rows), ""]
+    return _page("What BullMQ and Oxherd agree on", *lines)
+
+
+def left_out() -> str:
+    """What of BullMQ's objects the drop-in does not have."""
+    return _page(
+        "What the drop-in leaves out",
+        "`oxherd.bullmq` has the names and options of BullMQ's Python and Node packages but for"
+        " these.",
+        "",
+        _table(("name", "why it is left out"), _coded(absences.NAMES)),
+        "",
+        _table(("option, taken without effect", "why"), _coded(absences.OPTIONS)),
+    )
+
+
+def _coded(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", reason) for name, reason in reasons.items()]
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -275,6 +322,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "options.md": option_list,
     "keys.md": key_list,
     "cli.md": command_list,
+    "compatibility.md": compatibility,
+    "left-out.md": left_out,
     "seeds.md": seed_list,
 }
 

@@ -7,18 +7,30 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.docs.run_blocks import blocks
+from tests.servers import start_redis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROSE = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
-def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: text for name, text in os.environ.items() if name != "OXHERD_URL"}
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = start_redis(tmp_path_factory.mktemp("redis"))
+    yield server.url
+    server.stop()
+
+
+def python(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: text for name, text in os.environ.items() if name != "OXHERD_URL"} | more
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         cwd=cwd,
@@ -35,8 +47,11 @@ def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     [page for page in PAGES if blocks(page.read_text())],
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
-def test_the_programs_of_a_page_run_and_print_what_it_shows(page: Path, tmp_path: Path) -> None:
-    answer = python(str(ROOT / "tests" / "docs" / "run_blocks.py"), str(page), cwd=tmp_path)
+def test_the_programs_of_a_page_run_and_print_what_it_shows(
+    page: Path, tmp_path: Path, redis_url: str
+) -> None:
+    runner = str(ROOT / "tests" / "docs" / "run_blocks.py")
+    answer = python(runner, str(page), cwd=tmp_path, REDIS_URL=redis_url)
     assert answer.returncode == 0, answer.stderr
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, assert_type
 
 from oxherd import (
     BlockingJob,
     Completed,
+    Deduplication,
     Event,
     FlowJob,
     FlowProducer,
     Job,
     JobNode,
     JobOptions,
+    JobScheduler,
+    Metrics,
     OnFailure,
     Queue,
     QueueEvents,
+    RateLimit,
     State,
     Store,
     Worker,
@@ -57,7 +62,18 @@ async def objects() -> None:
         assert_type(job.id, str)
         await queue.add("transcode", {"path": "a.mov"}, {"attempts": 3})
         await queue.add(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type(await queue.clean(60, state=State.FAILED), list[str])
+        assert_type(await queue.get_metrics("completed"), Metrics)
+        assert_type(await queue.get_counts_per_priority([0, 1]), dict[int, int])
+        assert_type(await queue.get_global_rate_limit(), RateLimit | None)
+        assert_type(await queue.get_job_schedulers(), list[JobScheduler])
+        await queue.upsert_job_scheduler("tick", every=timedelta(hours=1), start=datetime.now(UTC))  # noqa: TID251 - never run
+        await queue.upsert_job_scheduler("tick", every="1 h")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type(await job.remove_child_dependency(), bool)
+        JobOptions(deduplication=Deduplication("x", ttl=5))
     Worker("video", typed, store=store)
+    WorkerOptions(limiter=RateLimit(5, 1), metrics=60)
+    WorkerOptions(limiter={"max": 5, "duration": 1_000})
     Worker("video", {"a": typed, "b": blocking}, options=WorkerOptions(concurrency=2))
     Worker("video", "typed")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     async with QueueEvents("video", store=store) as events:
