@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from oxherd import FlowJob, FlowProducer, Job, JobNode, Store, Worker, WorkerOptions
+from oxherd import (
+    Event,
+    FlowJob,
+    FlowProducer,
+    Job,
+    JobNode,
+    Queue,
+    QueueEvents,
+    Store,
+    Worker,
+    WorkerOptions,
+)
 from oxherd.domain.flow import as_flow_job
+from tests.timing import deadline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -25,20 +38,57 @@ class Ran:
     node: JobNode
     order: list[str] = field(default_factory=list[str])
     """The names of jobs in the order in which they were started."""
-    ended: list[str] = field(default_factory=list[str])
-    """The names of jobs in the order in which their processors returned."""
+    timeline: list[str] = field(default_factory=list[str])
+    """The same with `+`, and with `-` when their processors returned."""
     result: Any = None
 
     def before(self, first: str, second: str) -> bool:
         """Whether the last run of `first` ended before the first run of `second` began."""
-        return self.timeline.index(f"-{first}") < self.timeline.index(f"+{second}")
-
-    timeline: list[str] = field(default_factory=list[str])
+        last = len(self.timeline) - 1 - self.timeline[::-1].index(f"-{first}")
+        return last < self.timeline.index(f"+{second}")
 
 
 async def name_of(job: Job[Any, Any]) -> Any:
     """A processor that returns the job's name."""
     return job.name
+
+
+async def fails(job: Job[Any, Any]) -> None:
+    """A processor that fails with the job's name."""
+    raise ValueError(f"{job.name} failed")
+
+
+async def hangs(job: Job[Any, Any]) -> None:
+    """A processor that never ends by itself."""
+    await asyncio.Event().wait()
+
+
+async def first_value(job: Job[Any, Any]) -> Any:
+    """The first of the children's values, as all seeds read it."""
+    return next(iter((await job.get_children_values()).values()))
+
+
+async def all_values(job: Job[Any, Any]) -> list[Any]:
+    """The children's values, in the order in which they come."""
+    return list((await job.get_children_values()).values())
+
+
+class Gate:
+    """A processor that holds its jobs until it is opened, and knows how many it has at once."""
+
+    def __init__(self) -> None:
+        self.held = self.most = 0
+        self._open = asyncio.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def __call__(self, job: Job[Any, Any]) -> Any:
+        self.held += 1
+        self.most = max(self.most, self.held)
+        await self._open.wait()
+        self.held -= 1
+        return job.name
 
 
 def every_queue(flow: FlowJob | Mapping[str, Any]) -> set[str]:
@@ -48,8 +98,13 @@ def every_queue(flow: FlowJob | Mapping[str, Any]) -> set[str]:
 
 def _jobs(flow: FlowJob | Mapping[str, Any]) -> Iterator[FlowJob]:
     todo: list[FlowJob | Mapping[str, Any]] = [flow]
+    seen: set[int] = set()
     while todo:
-        job = as_flow_job(todo.pop())
+        source = todo.pop()
+        if id(source) in seen:
+            continue
+        seen.add(id(source))
+        job = as_flow_job(source)
         yield job
         todo.extend(job.children)
 
@@ -61,14 +116,28 @@ async def workers(
     processor: Processor | Mapping[str, Processor] = name_of,
     *,
     concurrency: int = 5,
+    **options: Any,
 ) -> AsyncIterator[None]:
     """A worker for each queue."""
     async with AsyncExitStack() as stack:
         for queue in queues:
-            options = WorkerOptions(concurrency=concurrency)
-            worker = Worker(queue, processor, store=store, options=options)
+            given = WorkerOptions(concurrency=concurrency, **options)
+            worker = Worker(queue, processor, store=store, options=given)
             await stack.enter_async_context(worker)
         yield
+
+
+@asynccontextmanager
+async def heard(store: Store, queues: set[str], *kinds: str) -> AsyncIterator[list[Event]]:
+    """The events of some kinds, of several queues, as they come."""
+    events: list[Event] = []
+    async with AsyncExitStack() as stack:
+        for queue in queues:
+            reader = QueueEvents(queue, store=store)
+            for kind in kinds:
+                reader.on(kind, events.append)
+            await stack.enter_async_context(reader)
+        yield events
 
 
 async def run(
@@ -87,7 +156,6 @@ async def run(
         ran.order.append(job.name)
         ran.timeline.append(f"+{job.name}")
         value = await own.get(job.name, name_of)(job)
-        ran.ended.append(job.name)
         ran.timeline.append(f"-{job.name}")
         return value
 
@@ -96,6 +164,7 @@ async def run(
     return ran
 
 
-async def first_value(job: Job[Any, Any]) -> Any:
-    """The first of the children's values, as all seeds read it."""
-    return next(iter((await job.get_children_values()).values()))
+async def run_a_job(store: Store, queue: str) -> None:
+    """Have the queue's worker run a job of its own: it has asked for all that was ready before."""
+    async with deadline(WITHIN):
+        await (await Queue(queue, store=store).add("after all the others")).result()
