@@ -21,6 +21,8 @@ PLANTS = {
     "one engine in the other": ("engines/redis/keys.py", "import oxherd.engines.sqlite"),
     "an engine opened by the runtime": ("runtime/worker.py", "import oxherd.engines.redis.store"),
     "a driver in the runtime": ("runtime/queue.py", "import sqlite3"),
+    "a driver in the drop-in": ("bullmq/queue.py", "import redis"),
+    "the drop-in in the runtime": ("runtime/queue.py", "import oxherd.bullmq.queue"),
     "the runtime in an engine": ("engines/sqlite/store.py", "import oxherd.runtime.queue"),
     "a module without a room": ("utils.py", ""),
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from typing import Any, ClassVar
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from oxherd.bullmq import FlowProducer, Job, Queue, QueueEvents, Worker
 from oxherd.bullmq.queue_keys import QueueKeys
@@ -80,6 +82,19 @@ def test_the_default_is_the_local_server() -> None:
     client = Queue("work").client
     arguments = client.connection_pool.connection_kwargs
     assert (arguments["host"], arguments["port"], arguments["db"]) == ("localhost", 6379, 0)
+
+
+async def test_an_unreachable_server_is_told_as_the_driver_tells_it() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        queue = Queue("work", {"connection": {"host": "127.0.0.1", "port": taken.getsockname()[1]}})
+        with pytest.raises(RedisConnectionError, match="cannot be reached") as refused:
+            await queue.add("task", {})
+    worker = Worker("work", None, {"connection": {"host": "127.0.0.1"}})
+    assert worker.isConnectionError(refused.value)
+    assert worker.isConnectionError(OSError("[Errno 111] Connect call failed"))
+    assert not worker.isConnectionError(ValueError("[Errno 111]"))
+    await queue.close()
 
 
 def test_what_the_driver_does_not_know_is_refused() -> None:

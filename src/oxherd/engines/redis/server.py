@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
-from oxherd.domain.errors import InvalidOption
+from oxherd.domain.errors import InvalidOption, StoreUnavailable
 from oxherd.domain.record import JobRecord
 from oxherd.engines.redis import option_wire, wire
 from oxherd.engines.redis.endpoint import Endpoint
@@ -37,6 +38,18 @@ _TELEMETRY: Final = {"tm": "metadata", "omc": "omitContext"}
 _TROUBLE: Final = (
     exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError,
 )  # fmt: skip
+
+
+class ServerUnreachable(StoreUnavailable, exceptions.ConnectionError):
+    """As the engine tells it, and as programs expect it that know the driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownEndpoint(Endpoint):
+    """Where a client of the driver's goes."""
+
+    def unavailable(self, error: BaseException) -> StoreUnavailable:
+        return ServerUnreachable(f"{self.shown} cannot be reached: {error}")
 
 
 class RedisServer:
@@ -154,7 +167,7 @@ def _endpoint(client: Any) -> Endpoint:
     if not kinds or not ({"host", "path"} & given.keys()):
         raise InvalidOption(f"a client of {names[0]} cannot be shared; give the server's URL")
     place = given.get("path") or f"{given['host']}:{given.get('port')}/{given.get('db') or 0}"
-    return Endpoint("", f"redis://{place}", {**given, "connection_class": kinds[0]})
+    return _KnownEndpoint("", f"redis://{place}", {**given, "connection_class": kinds[0]})
 
 
 def _text(value: Any) -> str:
