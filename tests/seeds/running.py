@@ -23,7 +23,7 @@ from oxherd.domain.flow import as_flow_job
 from tests.timing import deadline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 
     Processor = Callable[[Job[Any, Any]], Awaitable[Any]]
 
@@ -117,7 +117,7 @@ async def workers(
     *,
     concurrency: int = 5,
     **options: Any,
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None, None]:
     """A worker for each queue."""
     async with AsyncExitStack() as stack:
         for queue in queues:
@@ -128,7 +128,7 @@ async def workers(
 
 
 @asynccontextmanager
-async def heard(store: Store, queues: set[str], *kinds: str) -> AsyncIterator[list[Event]]:
+async def heard(store: Store, queues: set[str], *kinds: str) -> AsyncGenerator[list[Event], None]:
     """The events of some kinds, of several queues, as they come."""
     events: list[Event] = []
     async with AsyncExitStack() as stack:
