@@ -263,3 +263,12 @@ async def test_retry_jobs_and_promote_jobs(store: Store) -> None:
 
 async def _failed(queue: Queue, number: int) -> bool:
     return (await queue.get_job_counts())["failed"] == number
+
+
+async def test_an_id_that_stands_twice_in_one_call_is_one_job(store: Store) -> None:
+    queue = Queue("q", store=store)
+    jobs = await queue.add_bulk(
+        [("a", 1, {"jobId": "x"}), ("between", 2), ("b", 3, {"jobId": "x"})]
+    )
+    assert [job.data for job in jobs] == [1, 2, 1]
+    assert [job.name for job in await queue.get_waiting()] == ["a", "between"]

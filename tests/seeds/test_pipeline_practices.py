@@ -75,7 +75,6 @@ async def test_seed_1_41_a_job_id_can_be_used_again_and_nothing_hangs(store: Sto
             await run(store, lost, {"bad": fails})
 
 
-@pytest.mark.xfail(strict=True, reason="an id that stands twice in one call is written twice")
 async def test_seed_1_41_a_job_id_may_stand_in_several_flows_of_one_call(store: Store) -> None:
     """An id in several flows of one call is one job for all of them; nothing hangs."""
     child = {"name": "fetch", "queueName": "q", "opts": {"jobId": "rates-today"}}

@@ -11,6 +11,7 @@ from oxherd.bullmq.error_code import ErrorCode
 from oxherd.bullmq.errors import with_code
 from oxherd.domain.errors import InvalidOption, JobNotFound, OxherdError, WrongState
 from oxherd.domain.record import Edge, JobKey, NewJob
+from oxherd.runtime.intake import add_group
 
 if TYPE_CHECKING:
     from oxherd.bullmq.job_data import JobData
@@ -77,9 +78,10 @@ async def add_jobs(store: Store, jobs: Sequence[JobData], new: Sequence[NewJob])
     """
     for job in jobs:
         check_parent(job)
-    answer = (await store.add([new]))[0]
-    if isinstance(answer, OxherdError):
-        raise refused(answer, jobs)
+    try:
+        answer = await add_group(store, new)
+    except OxherdError as error:
+        raise refused(error, jobs) from error
     for job, added in zip(jobs, answer, strict=True):
         job.id = added.id
         if not added.duplicate and not added.deduplicated:

@@ -13,6 +13,7 @@ from oxherd.domain.names import check_job_name, nearest
 from oxherd.domain.options import JobOptions
 from oxherd.domain.record import JobRecord, NewJob
 from oxherd.runtime.ids import IdSource
+from oxherd.runtime.intake import add_group
 from oxherd.runtime.job import Job
 
 if TYPE_CHECKING:
@@ -59,10 +60,7 @@ def new_jobs(
 
 async def add_jobs(store: Store, new: Sequence[NewJob]) -> list[Job[Any, Any]]:
     """Add jobs, all or none."""
-    answer = (await store.add([new]))[0]
-    if isinstance(answer, OxherdError):
-        raise answer
-    return await jobs_added(store, new, answer)
+    return await jobs_added(store, new, await add_group(store, new))
 
 
 async def jobs_added(

@@ -13,6 +13,7 @@ from oxherd.domain.record import JobKey
 from oxherd.runtime.adding import jobs_added
 from oxherd.runtime.flow import Flow, JobNode, read_tree
 from oxherd.runtime.ids import IdSource
+from oxherd.runtime.intake import add_group
 from oxherd.runtime.tenancy import Tenancy
 
 if TYPE_CHECKING:
@@ -92,10 +93,7 @@ class FlowProducer:
         new = [job for one in plans for job in one.jobs]
         if not new:
             return []
-        answer = (await store.add([new]))[0]
-        if isinstance(answer, OxherdError):
-            raise answer
-        jobs = await jobs_added(store, new, answer)
+        jobs = await jobs_added(store, new, await add_group(store, new))
         nodes: list[JobNode] = []
         start = 0
         for one in plans:

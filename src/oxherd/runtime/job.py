@@ -17,6 +17,7 @@ from oxherd.domain.record import ChildLink, ChildStatus, JobKey, JobRecord
 from oxherd.runtime import children
 from oxherd.runtime.children import ChildResult, Dependencies
 from oxherd.runtime.ids import IdSource
+from oxherd.runtime.intake import add_group
 from oxherd.runtime.job_view import D, JobView, R
 from oxherd.runtime.states import finished
 from oxherd.runtime.waiting import wait_until_finished
@@ -352,9 +353,7 @@ class Job(JobView[D, R]):
         ]
         if not plans:
             return []
-        answer = (await self._store.add([[job for one in plans for job in one.jobs]]))[0]
-        if isinstance(answer, OxherdError):
-            raise answer
+        await add_group(self._store, [job for one in plans for job in one.jobs])
         keys = [JobKey.parse(one.key) for one in plans]
         records = [(await self._store.jobs(key.queue, [key.id]))[0] for key in keys]
         return [Job(record, self._store) for record in records if record is not None]

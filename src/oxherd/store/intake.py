@@ -22,9 +22,10 @@ class Intake(Protocol):
     ) -> list[tuple[Added, ...] | OxherdError]:
         """Add groups of jobs; a group is all or none, groups are independent.
 
-        In a group a parent comes before its children. A job with `children` in its group starts
-        in waiting-children; else a delay makes it delayed, a priority prioritized (`lifo` is
-        ignored there), and `lifo` puts a waiting job in front. Due time: timestamp + delay.
+        A group names each id once (`domain.group`). In it a parent comes before its children. A
+        job with `children` in its group starts in waiting-children; else a delay makes it delayed,
+        a priority prioritized (`lifo` is ignored there), and `lifo` puts a waiting job in front.
+        Due time: timestamp + delay.
 
         A job with an edge to a parent outside the group is refused with `JobNotFound` when that
         parent does not exist, `WrongState` when it is finished. A parent's edges are in the order
