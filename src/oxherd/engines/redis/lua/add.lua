@@ -22,8 +22,7 @@ local now = time_of(clock)
 local function answer_of(job)
   local time = tonumber(job.stored_timestamp) or job.timestamp or now
   if job.owner then
-    local owned = redis.call("HGET", job.base .. job.owner, field.timestamp)
-    return { job.owner, tonumber(owned) or time, 1 }
+    return { job.owner, tonumber(job.owner_timestamp) or time, 1 }
   elseif job.numbered then
     return { job.id, time }
   end

@@ -3,14 +3,7 @@
 -- include adopt
 -- include store_job
 -- include deduplicate
-
--- A job of this group that was stored already may have to make way for a later one.
-local function note_replaced(job_key)
-  local member = members[job_key]
-  if member then
-    member.verdict = member.written and "replaced" or "new"
-  end
-end
+-- include replaced
 
 local function write_new(group, job, nonce, version, now)
   local queue = queue_at(job.base)
@@ -26,11 +19,12 @@ local function write_new(group, job, nonce, version, now)
     local owner, replaced = deduplicate(queue, job, timestamp, now)
     if owner then
       job.verdict, job.owner = "dropped", owner
+      job.owner_timestamp = redis.call("HGET", job.base .. owner, field.timestamp)
       group.has_dropped = true
       return
     end
     if replaced then
-      note_replaced(job.base .. replaced)
+      note_replaced(group, job.base .. replaced)
     end
     job.deduplication_id = job.deduplication.id
   end
