@@ -113,6 +113,12 @@ ENDINGS: Final = (
     Case("exponential backoff with jitter", {"work/a": done("well", attemptsMade=4)},
          jobs=(job("a", {"fails": 3, "returns": "well"}, attempts=5,
                    backoff={"type": "exponential", "delay": 30, "jitter": 0.5}),)),
+    Case("a function for a backoff", {"work/a": done("well", attemptsMade=3),
+                                      "work/b": failed("boom 3", attemptsMade=3)},
+         jobs=(job("a", {"fails": 2, "returns": "well"}, attempts=9,
+                   backoff={"type": "ours", "delay": 1, "custom": True}),
+               job("b", {"fails": 9}, attempts=9,
+                   backoff={"type": "ours", "delay": 1, "custom": True}))),
     Case("retry of a prioritized job", {"work/a": done("well", attemptsMade=2, priority=4)},
          jobs=(job("a", {"fails": 1, "returns": "well"}, attempts=2, priority=4),)),
     Case("unrecoverable", {"work/a": failed("never", attemptsMade=1)},
@@ -130,6 +136,23 @@ ENDINGS: Final = (
 
 _FAILING: Final = {"fails": 9}
 _GATHER: Final = {"gather": True}
+
+
+def _half_way(name: str | None, root: dict[str, Any]) -> Case:
+    """A policy between the root and the middle, whose child failed it."""
+    middle = node(
+        "mid",
+        "m",
+        node("work", "x", data=_FAILING, failParentOnFailure=True),
+        **({name: True} if name else {}),
+    )
+    return Case(
+        f"half-way up: {name or 'no policy'}",
+        {"top/r": root, "mid/m": failed("child {prefix}:work:x failed"),
+         "work/x": failed("boom 1")},
+        flow=node("top", "r", middle, data={**_GATHER, "detach": True}),
+        queues=("top", "mid", "work"),
+    )  # fmt: skip
 
 
 def _policy(name: str | None, parent: dict[str, Any], **more: Any) -> Case:
@@ -218,6 +241,25 @@ FLOWS: Final = (
          flow=node("top", "r", node("mid", "m", node("work", "x", data=_FAILING,
                    failParentOnFailure=True), ignoreDependencyOnFailure=True), data=_GATHER),
          queues=("top", "mid", "work")),
+    _half_way("removeDependencyOnFailure", done({"values": {}, "ignored": {}})),
+    _half_way("continueParentOnFailure",
+              done({"values": {}, "ignored": {"m": "child {prefix}:work:x failed"}})),
+    _half_way(None, {"state": "waiting-children"}),
+    Case("children that the processor adds",
+         {"parents/p": done({"values": {"a": 1, "b": {"ü": []}}, "ignored": {}}, attemptsMade=1,
+                            attemptsStarted=2),
+          "work/a": done(1), "work/b": done({"ü": []})},
+         flow=node("parents", "p", data={**_GATHER, "spawn": [
+             {"queue": "work", "id": "a", "data": {"returns": 1}},
+             {"queue": "work", "id": "b", "data": {"returns": {"ü": []}, "takes": 30}}]}),
+         queues=("parents", "work")),
+    Case("children that an added child adds",
+         {"parents/p": done({"values": {"m": {"values": {"x": 7}, "ignored": {}}}, "ignored": {}}),
+          "parents/m": done({"values": {"x": 7}, "ignored": {}}), "work/x": done(7)},
+         flow=node("parents", "p", data={**_GATHER, "spawn": [
+             {"queue": "parents", "id": "m", "data": {**_GATHER, "spawn": [
+                 {"queue": "work", "id": "x", "data": {"returns": 7}}]}}]}),
+         queues=("parents", "work")),
     Case("a parent that fails by itself",
          {"parents/p": failed("boom 2", attemptsMade=2), "work/a": done(1)},
          flow=node("parents", "p", node("work", "a", data={"returns": 1}), data=_FAILING,

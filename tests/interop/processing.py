@@ -2,8 +2,9 @@
 
 `progress`, `logs`: told and logged at the start. `hold`: never ends. `takes`: milliseconds.
 `unrecoverable`: fails for good, with this text. `fails`: how many attempts fail, as `boom 1`, …
-`gather`: the result is what the children gave
-and why ignored ones failed, by the children's ids. `returns`: the result.
+`spawn`: children to add and wait for, each with its queue, id and data. `gather`: the result is
+what the children gave and why ignored ones failed, by the children's ids. `returns`: the result.
+A backoff that is a function waits 20 ms, and gives up at the third failure.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from oxherd import Job, JobKey, Unrecoverable
+from oxherd import Job, JobKey, Unrecoverable, WaitForChildren
 
 
 class Boom(Exception):
@@ -32,12 +33,31 @@ async def perform(job: Job[Any, Any]) -> Any:
         raise Unrecoverable(todo["unrecoverable"])
     if job.attempts_made < todo.get("fails", 0):
         raise Boom(f"boom {job.attempts_made + 1}")
+    if "spawn" in todo and not todo.get("spawned"):
+        await job.update_data({**todo, "spawned": True})
+        await job.add_children(
+            [
+                {
+                    "name": "task",
+                    "queueName": child["queue"],
+                    "data": child["data"],
+                    "opts": {"jobId": child["id"], "onFailure": "block"},
+                }
+                for child in todo["spawn"]
+            ]
+        )
+        raise WaitForChildren
     if todo.get("gather"):
         return {
             "values": by_id(await job.get_children_values()),
             "ignored": by_id(await job.get_ignored_children_failures()),
         }
     return todo.get("returns")
+
+
+def backoff(attempt: int, error: BaseException, record: object) -> float | None:
+    """The function that jobs with the backoff `ours` ask."""
+    return 0.02 if attempt < 3 else None
 
 
 def by_id(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from oxherd import FlowProducer, Queue, Worker, WorkerOptions
-from tests.interop.processing import perform
+from tests.interop.processing import backoff, perform
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -116,7 +116,11 @@ class OxherdSide:
     ) -> AsyncGenerator[None]:
         metrics = options.get("metrics", {}).get("maxDataPoints")
         own = WorkerOptions(
-            concurrency=concurrency, drain_delay=1, limiter=options.get("limiter"), metrics=metrics
+            concurrency=concurrency,
+            drain_delay=1,
+            limiter=options.get("limiter"),
+            metrics=metrics,
+            backoffs={"ours": backoff},
         )
         async with Worker(queue, perform, store=self._store, options=own):
             yield
