@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from oxherd.domain.errors import InvalidFlow
+from oxherd.domain.errors import InvalidFlow, JobNotFound, WrongState
 from oxherd.domain.events import Duplicated
 from oxherd.domain.flow import FlowJob
+from oxherd.domain.keep import KEEP_ALL, KEEP_NONE
 from oxherd.domain.lifecycle import State
-from oxherd.domain.options import JobOptions
+from oxherd.domain.options import JobOptions, OnFailure
 from tests.conformance.scenario import Scenario, node
 
 
@@ -125,3 +126,35 @@ async def test_a_cycle_over_a_group_and_existing_jobs_is_refused(scenario: Scena
     error = await scenario.refused(replace(group[0], parents=(scenario.edge("leaf"),)), *group[1:])
 
     assert isinstance(error, InvalidFlow)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_an_edge_that_a_job_had_already_is_refused_like_another(
+    scenario: Scenario, *, is_there: bool
+) -> None:
+    await scenario.flow(node("top", node("low")))
+    await scenario.run("low")
+    await scenario.complete(
+        await scenario.claim(job_id="top"), keep=KEEP_ALL if is_there else KEEP_NONE
+    )
+
+    refusal = await scenario.refused(scenario.job("low", parents=(scenario.edge("top"),)))
+
+    assert isinstance(refusal, WrongState if is_there else JobNotFound)
+
+
+async def test_the_parents_of_a_failed_job_are_let_go_in_the_groups_order(
+    scenario: Scenario,
+) -> None:
+    await scenario.put("low", attempts=1)
+    await scenario.fail(await scenario.claim(job_id="low"))
+    low = node("low", on_failure=OnFailure.FAIL_PARENT)
+    mid = node("mid", low, on_failure=OnFailure.FAIL_PARENT)
+    late = node("late", low, mid, on_failure=OnFailure.FAIL_PARENT)
+
+    added = await scenario.flow(node("top", low, mid, late))
+
+    # Each goes before those that are there, since their children came before.
+    above = [each.id for each in added if each.id != "low"]
+    assert above == ["top", "late", "mid"]
+    assert await scenario.order(State.WAITING) == above[::-1]

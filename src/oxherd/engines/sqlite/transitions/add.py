@@ -13,7 +13,12 @@ from oxherd.engines.sqlite.rows import INSERT_JOB, read_parents, write_options, 
 from oxherd.engines.sqlite.transitions.add_plan import Draft, Link, draft
 from oxherd.engines.sqlite.transitions.deduplicate import Newcomer, deduplicate, owner_of
 from oxherd.engines.sqlite.transitions.enqueue import place_new
-from oxherd.engines.sqlite.transitions.settle_parent import settle_failed, settle_parent
+from oxherd.engines.sqlite.transitions.settle_parent import (
+    RELEASE_IF_DONE,
+    Demand,
+    meet,
+    record_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,13 +52,11 @@ def _add_group(
         return tuple(_answer_again(transaction, one) for one in drafts)
     _write_jobs(transaction, drafts)
     _write_edges(transaction, drafts)
-    for one in drafts:
-        if one.found and one.links and _adoption(one) is Adoption.APPLY_POLICY:
-            settle_failed(transaction, one.row, one.found[6] or "")
+    demands = _adopt_failed(transaction, drafts)
     parents = [one.row for one in drafts if one.is_new and one.job.children]
     outside = [link.parent for one in drafts for link in one.links]
     for parent in dict.fromkeys((*parents, *outside)):
-        settle_parent(transaction, parent)
+        meet(transaction, parent, demands.get(parent, RELEASE_IF_DONE))
     return tuple(_answer(transaction, one) for one in drafts)
 
 
@@ -203,6 +206,18 @@ def _edge(transaction: Transaction, child: Draft, link: Link) -> Row:
         link.parent, child.row, child.key, link.place, link.edge.on_failure.value, status,
         settled_on, value,
     )  # fmt: skip
+
+
+def _adopt_failed(transaction: Transaction, drafts: Sequence[Draft]) -> dict[int, Demand]:
+    """What the failed jobs among those that are there ask of their new parents."""
+    demands: dict[int, Demand] = {}
+    for one in drafts:
+        if one.found and one.links and _adoption(one) is Adoption.APPLY_POLICY:
+            for parent, demand in record_failure(transaction, one.row, one.found[6] or ""):
+                known = demands.get(parent, RELEASE_IF_DONE)
+                if demand.need >= known.need:
+                    demands[parent] = demand
+    return demands
 
 
 def _adoption(one: Draft) -> Adoption:

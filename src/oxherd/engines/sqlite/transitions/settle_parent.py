@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from oxherd.domain.options import OnFailure
 from oxherd.engines.sqlite.codes import (
@@ -18,6 +19,8 @@ from oxherd.engines.sqlite.codes import (
 from oxherd.engines.sqlite.transitions.enqueue import Movable, make_delayed, make_runnable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from oxherd.engines.sqlite.transaction import Transaction
 
 _PENDING_EDGES: Final = (
@@ -28,6 +31,24 @@ _FORGET: Final = "DELETE FROM edges WHERE id = ?"
 _PARENT: Final = "SELECT queue, id, job_id, priority, state, delay FROM jobs WHERE id = ?"
 _HAS_PENDING: Final = "SELECT EXISTS (SELECT 1 FROM edges WHERE parent = ? AND status = 0)"
 _DEFER: Final = "UPDATE jobs SET deferred_failure = ? WHERE id = ?"
+
+
+class Need(IntEnum):
+    """What a child's end may ask of a parent; the greater wins."""
+
+    RELEASE_IF_DONE = 0
+    RELEASE = 1
+    FAIL = 2
+
+
+class Demand(NamedTuple):
+    """What a child asks of a parent."""
+
+    need: Need
+    child_key: str = ""
+
+
+RELEASE_IF_DONE: Final = Demand(Need.RELEASE_IF_DONE)
 
 
 def child_failed(key: str) -> str:
@@ -44,25 +65,41 @@ def settle_completed(transaction: Transaction, child: int, value: str) -> None:
 
 def settle_failed(transaction: Transaction, child: int, reason: str) -> None:
     """The child in this row failed for good: each edge's policy is applied."""
+    for parent, demand in record_failure(transaction, child, reason):
+        meet(transaction, parent, demand)
+
+
+def record_failure(
+    transaction: Transaction, child: int, reason: str
+) -> Iterator[tuple[int, Demand]]:
+    """Settle the failed child's edges; gives what each parent is to do."""
     for edge, parent, policy, key in transaction.all(_PENDING_EDGES, child):
         on_failure = OnFailure(policy)
         match on_failure:
             case OnFailure.FAIL_PARENT:
                 transaction.run(_SETTLE, CHILD_FAILED, transaction.now_ms, None, reason, edge)
-                _fail_parent(transaction, parent, child_failed(key))
+                yield parent, Demand(Need.FAIL, key)
             case OnFailure.CONTINUE_PARENT:
                 transaction.run(_SETTLE, IGNORED, transaction.now_ms, None, reason, edge)
-                settle_parent(transaction, parent, at_once=True)
+                yield parent, Demand(Need.RELEASE, key)
             case OnFailure.IGNORE:
                 transaction.run(_SETTLE, IGNORED, transaction.now_ms, None, reason, edge)
-                settle_parent(transaction, parent)
+                yield parent, RELEASE_IF_DONE
             case OnFailure.REMOVE:
                 transaction.run(_FORGET, edge)
-                settle_parent(transaction, parent)
+                yield parent, RELEASE_IF_DONE
             case OnFailure.BLOCK:
                 continue
             case _:
                 assert_never(on_failure)
+
+
+def meet(transaction: Transaction, parent: int, demand: Demand) -> None:
+    """Let the parent in this row do what its child's end asks of it."""
+    if demand.need is Need.FAIL:
+        _fail_parent(transaction, parent, child_failed(demand.child_key))
+    else:
+        settle_parent(transaction, parent, at_once=demand.need is Need.RELEASE)
 
 
 def settle_parent(transaction: Transaction, parent: int, *, at_once: bool = False) -> None:
