@@ -71,7 +71,7 @@ local function judge_edges(job)
     return nil
   end
   job.verdict = job.exists and "existing" or "new"
-  job.edges = kept
+  job.edges, job.asked_edges = kept, kept
   if job.exists then
     drop_known_edges(job)
   end
@@ -79,7 +79,7 @@ local function judge_edges(job)
 end
 
 local function refuse_outer_parents(job)
-  for _, edge in ipairs(job.edges) do
+  for _, edge in ipairs(job.asked_edges) do
     if not members[edge[1]] then
       if redis.call("EXISTS", edge[1]) == 0 then
         return "parent-missing " .. edge[1]
