@@ -207,13 +207,13 @@ async def test_calls_over_the_pipe_are_fenced_by_the_lock(memory: Store, tmp_pat
 async def test_work_that_holds_the_interpreter_keeps_its_lock(memory: Store) -> None:
     queue = Queue("q", store=memory)
     stalled: list[str] = []
-    options: dict[str, Any] = {"lock_duration": 0.5, "stalled_interval": 0.2}
+    options: dict[str, Any] = {"lock_duration": 1.0, "stalled_interval": 0.4}
     async with (
         working(memory, functions.spin, run_in="process", **options) as first,
         working(memory, echo, queue="other", **options),
     ):
         first.on("stalled", stalled.append)
-        job = await queue.add("job", 1.5)
+        job = await queue.add("job", 2.5)
         assert await job.result(STARTING) > 0
     assert stalled == []
     assert (await job.refresh()).attempts_started == 1
