@@ -6,13 +6,23 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from oxherd.domain.events import JobEvent
-from oxherd.domain.lifecycle import FINISHED, TRANSITIONS, EventKind, Move, State, Transition
+from oxherd.domain.lifecycle import (
+    FINISHED,
+    READY,
+    TRANSITIONS,
+    EventKind,
+    Move,
+    State,
+    Transition,
+)
 from oxherd.domain.record import ChildStatus, JobKey
+from oxherd.domain.schedule import has_ended, job_id_of, next_due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tests.conformance.dump import Dump, JobDump
+    from oxherd.domain.schedule import Schedule
+    from tests.conformance.dump import Dump, JobDump, QueueDump
 
 _AT_ANY_TIME = frozenset({EventKind.PROGRESS, EventKind.DUPLICATED})
 _EVEN_WITHOUT_A_JOB = EventKind.DEDUPLICATED
@@ -28,11 +38,15 @@ def check_all(
     *,
     trimmed: bool = False,
     swept: bool = False,
+    timed: Collection[tuple[str, str]] | None = None,
+    now_ms: int | None = None,
 ) -> None:
     """Assert what must hold between any two calls.
 
     `truth` is where the engine's own rows or keys have each job; `acknowledged` are the jobs
-    whose add was answered. Jobs go without a word only where a test `swept` them away.
+    whose add was answered. Jobs go without a word only where a test `swept` them away. The
+    deduplication ids are judged if it is told which are owned for a time (`timed`), the schedules
+    if the store's time is given: then every claimed job of one was fired.
     """
     moves = [move for each, move in TRANSITIONS.items() if swept or each not in _SWEEPING]
     jobs = {
@@ -44,6 +58,10 @@ def check_all(
     _parents_wait_for_something(jobs)
     _outcomes_are_recorded_once(jobs)
     _attempts_add_up(jobs)
+    if timed is not None:
+        _ids_are_owned_by_the_unfinished(state, timed)
+    if now_ms is not None:
+        _schedules_go_on(state, now_ms)
     if not trimmed:
         stories = _stories(state)
         _stories_are_legal(jobs, stories, moves)
@@ -61,6 +79,11 @@ def _counts_are_true(state: Dump) -> None:
     for name, queue in state.items():
         counted = Counter(job.state for job in queue.jobs.values())
         assert dict(queue.counts) == {each: counted[each] for each in State}, name
+        ready = [job.record.priority for job in queue.jobs.values() if job.state in READY]
+        assert dict(queue.priorities) == Counter(ready), name
+        for metrics in queue.metrics.values():
+            assert metrics.total == len(metrics.points), name
+            assert sum(metrics.points) <= metrics.previous_count <= metrics.count, name
 
 
 def _locks_belong_to_active_jobs(jobs: Mapping[tuple[str, str], JobDump]) -> None:
@@ -99,6 +122,36 @@ def _attempts_add_up(jobs: Mapping[tuple[str, str], JobDump]) -> None:
         assert (record.returnvalue is not None) == (job.state is State.COMPLETED), key
         if job.state is State.ACTIVE:
             assert record.processed_on is not None, key
+
+
+def _ids_are_owned_by_the_unfinished(state: Dump, timed: Collection[tuple[str, str]]) -> None:
+    """Nobody but a job that goes on frees an id that is not owned for a time."""
+    for name, queue in state.items():
+        for deduplication_id, owner in queue.owners.items():
+            if (name, deduplication_id) in timed:
+                continue
+            job = queue.jobs.get(owner)
+            assert job is not None, f"{deduplication_id} of {name} is owned by {owner}: it is gone"
+            assert job.state not in FINISHED, f"{deduplication_id} of {name}: {owner} has ended"
+            assert job.record.deduplication_id == deduplication_id, owner
+
+
+def _schedules_go_on(state: Dump, now_ms: int) -> None:
+    for name, queue in state.items():
+        for schedule in queue.schedules:
+            assert _goes_on(queue, schedule, now_ms), f"{schedule.id} of {name} has stopped"
+
+
+def _goes_on(queue: QueueDump, schedule: Schedule, now_ms: int) -> bool:
+    """Whether a schedule's job is there, or none is to follow."""
+    assert schedule.next_ms is not None
+    job = queue.jobs.get(job_id_of(schedule.id, schedule.next_ms))
+    if job is not None and job.state not in FINISHED:
+        return True
+    return (
+        has_ended(schedule.repeat, count=schedule.count, now_ms=now_ms)
+        or next_due(schedule.repeat, previous_ms=schedule.next_ms, now_ms=now_ms) is None
+    )
 
 
 def _stories(state: Dump) -> dict[tuple[str, str], list[EventKind]]:

@@ -36,6 +36,10 @@ class Probe(Protocol):
         """Every id that has a record or is listed anywhere, with the states that list it."""
         ...
 
+    async def timed_ids(self) -> set[tuple[str, str]]:
+        """The deduplication ids that are owned for a time, with their queues."""
+        ...
+
     async def damage(self, queue: str, job_id: str) -> None:
         """Make the stored record unreadable."""
         ...
@@ -125,6 +129,14 @@ class RedisProbe:
                 _ = found[queue, rest]
         return dict(found)
 
+    async def timed_ids(self) -> set[tuple[str, str]]:
+        found = set()
+        for key in await self._keys():
+            queue, _, rest = key.removeprefix(f"{self._prefix}:").partition(":")
+            if rest.startswith("de:") and await self._redis.pttl(key) >= 0:
+                found.add((queue, rest.removeprefix("de:")))
+        return found
+
     async def damage(self, queue: str, job_id: str) -> None:
         await self._redis.hset(f"{self._prefix}:{queue}:{job_id}", "opts", "{not JSON")
 
@@ -184,6 +196,14 @@ class SqliteProbe:
         )
         states = list(State)
         return {(queue, job_id): [states[code]] for queue, job_id, code in rows}
+
+    async def timed_ids(self) -> set[tuple[str, str]]:
+        rows = await self._sql(
+            "SELECT queues.name, deduplications.id FROM deduplications"
+            " JOIN queues ON queues.id = queue WHERE until > ?",
+            self._clock.now_ms,
+        )
+        return set(rows)
 
     async def damage(self, queue: str, job_id: str) -> None:
         await self._one_job("UPDATE jobs SET options = '{not JSON' WHERE {}", queue, job_id)

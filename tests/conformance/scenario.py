@@ -336,6 +336,7 @@ class Scenario:
                 self.acknowledged,
                 trimmed=self.trimmed,
                 swept=self.swept,
+                timed=await self.probe.timed_ids(),
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oxherd.domain.deduplication import Deduplication
@@ -56,9 +57,9 @@ async def test_other_queues_have_their_own(scenario: Scenario) -> None:
 
 async def test_the_job_itself_stays(scenario: Scenario) -> None:
     await scenario.put("a", deduplication=ALIKE)
-    before = await scenario.dump()
+    before = (await scenario.dump())["q"]
 
     await scenario.store.remove_deduplication_key("q", "alike")
 
-    assert await scenario.dump() == before
+    assert (await scenario.dump())["q"] == replace(before, owners={})
     await scenario.run("a")

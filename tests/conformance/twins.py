@@ -9,7 +9,9 @@ The port leaves these open, and only these are evened out:
 - The order among prioritized jobs of one priority that were given back to its front: a program
   never gives back a second one while the first is there.
 - Which of several locked jobs a refused removal names.
-- The words in which an engine stores options, and how many milliseconds a window is open still.
+- The words in which an engine stores options.
+- How long the window of a rate limit is open still: on Redis it goes by the server's own clock.
+- The order of parents in another queue that one `obliterate` releases: a program releases one.
 - A lost job is back by the second call of `rescue`, and jobs taken back by different calls have no
   order. A check may have marked a job that was well, so that the first of the next two takes it:
   after each rescue the locks that are left are renewed, which clears such marks.
@@ -19,11 +21,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from oxherd.domain.errors import OxherdError, WrongState
 from oxherd.domain.events import Event, JobEvent
@@ -31,10 +32,10 @@ from oxherd.domain.flow import plan
 from oxherd.domain.lifecycle import FINISHED, State
 from oxherd.domain.options import JobOptions
 from oxherd.domain.outcome import Held
-from oxherd.domain.record import ChildLink, JobKey, JobRecord
+from oxherd.domain.record import ChildLink, JobKey
 from oxherd.engines import open_store
 from oxherd.store import Claimed
-from tests.conformance.dump import Dump, QueueDump, dump
+from tests.conformance.dump import Dump, QueueDump, comparable_record, dump
 from tests.conformance.invariants import check_all
 from tests.conformance.probe import RedisProbe, SqliteProbe
 from tests.timing import FakeClock
@@ -48,22 +49,32 @@ if TYPE_CHECKING:
     from tests.conformance.probe import Probe
 
 QUEUES = ("q", "r")
-NAMES_ALIKE = ("alike",)
-"""Deduplication ids that programs use."""
+DEDUPLICATION_IDS = ("like", "alike")
 LOCK_MS = 1_000_000
 """Much longer than all small steps of a program together: a server's own clock runs beside."""
+DRIFT_MS = 120_000
+"""How far the server's own clock may run ahead within a program."""
 
 _ENDINGS = frozenset({"complete", "fail"})
+_STAY_WITH_THE_QUEUE = ("metrics", "metric_points", "deduplications")
+"""Which rows outlive all jobs; ids whose time has run out are cleared away by the next."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Twin:
     """One of the two."""
 
+    place: int
     store: Store
     clock: FakeClock
     probe: Probe
-    told: dict[tuple[str, str | None], list[Event]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """An argument that is another one for each of the two."""
+
+    values: Sequence[Any]
 
 
 class Twins:
@@ -76,9 +87,11 @@ class Twins:
         memory = open_store(f"sqlite:///:memory:?prefix={prefix}", clock=clocks[0])
         server = open_store(f"{redis_url}?prefix={prefix}", clock=clocks[1])
         self._twins = (
-            Twin(memory, clocks[0], SqliteProbe(memory, clocks[0])),
-            Twin(server, clocks[1], RedisProbe(redis_url, prefix, clocks[1])),
+            Twin(0, memory, clocks[0], SqliteProbe(memory, clocks[0])),
+            Twin(1, server, clocks[1], RedisProbe(redis_url, prefix, clocks[1])),
         )
+        self.answers: Sequence[Any] = ()
+        """What each of the two answered last."""
         self.dump: Mapping[str, QueueDump] = {}
         self.states: Mapping[tuple[str, str], State] = {}
 
@@ -100,14 +113,18 @@ class Twins:
 
     def call(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         """The same call on both; the answer of one, when both agree."""
-        answers = self._both(lambda twin: getattr(twin.store, verb)(*args, **kwargs))
-        left, right = (comparable(answer) for answer in answers)
+        self.answers = self._both(lambda twin: _call(twin, verb, args, kwargs))
+        left, right = (comparable(answer) for answer in self.answers)
         if verb == "remove":
             left, right = ([_without_name(each) for each in side] for side in (left, right))
+        elif verb == "clean" and args[1] in FINISHED:
+            left, right = sorted(left), sorted(right)
+        elif verb == "claim":
+            assert_near(*(answer.retry_after_ms for answer in self.answers))
         elif verb in _ENDINGS:
             left, right = (self._without_gone(args[0], args[1], side) for side in (left, right))
         assert left == right, f"{verb}{args}{kwargs} answers\n{left}\nand\n{right}"
-        return answers[0]
+        return self.answers[0]
 
     def _without_gone(self, queue: str, items: Sequence[Held], answers: list[Any]) -> list[Any]:
         known = [(queue, item.id) in self.states for item in items]
@@ -136,11 +153,11 @@ class Twins:
     def compare(self) -> None:
         """Assert that both hold the same, and remember it."""
         raw = self._both(_dump_of)
+        for name in raw[0].keys() & raw[1].keys():
+            assert_near(*(each[name].window_ms for each in raw))
         left, right = (even_out(each) for each in raw)
         if left != right:
             raise AssertionError("the stores differ:\n" + "\n".join(differences(left, right)))
-        owners = self._both(_owners_of)
-        assert owners[0] == owners[1], f"owners are {owners[0]} and {owners[1]}"
         self.dump = left
         self.states = {
             (name, job_id): job.state
@@ -148,19 +165,31 @@ class Twins:
             for job_id, job in queue.jobs.items()
         }
 
-    def end(self) -> None:
-        """Check both stores' invariants, remove everything, find nothing left, and close."""
+    def end(self, *, swept: bool, freed: bool) -> None:
+        """Check both stores' invariants, remove everything, find nothing left, and close.
+
+        With `swept` jobs went without an event, with `freed` owners lost their ids: who was kept
+        for such an owner stays.
+        """
         try:
-            self._both(_check)
+            self._both(partial(_check, swept=swept))
             self.pass_time(LOCK_MS + 1)
+            for queue in QUEUES:
+                for schedule in self.dump[queue].schedules if queue in self.dump else ():
+                    self._both(partial(_remove_schedule, queue=queue, schedule_id=schedule.id))
+            self.compare()
             for _ in range(2):
                 for queue in QUEUES:
                     ids = sorted(job_id for name, job_id in self.states if name == queue)
                     self._both(partial(_remove, queue=queue, ids=ids))
-            left = self._both(lambda twin: twin.probe.leftovers())
-            # What was counted stays.
-            left = [[each for each in side if "metrics" not in each] for side in left]
+            self.compare()
+            assert not any(queue.owners for queue in self.dump.values())
+            left = self._both(partial(_left_over, freed=freed))
             assert left == [[], []], f"left behind: {left}"
+            for queue in QUEUES:
+                self._both(partial(_obliterate, queue=queue))
+            left = self._both(lambda twin: twin.probe.leftovers())
+            assert left == [[], []], f"left behind by obliterate: {left}"
         finally:
             self._both(_close)
             self._runner.close()
@@ -173,19 +202,43 @@ class Twins:
 
 
 async def _dump_of(twin: Twin) -> Dump:
-    return await dump(twin.store, await twin.probe.locks())
+    return await dump(twin.store, await twin.probe.locks(), DEDUPLICATION_IDS)
 
 
-async def _owners_of(twin: Twin) -> list[str | None]:
-    asking = [
-        twin.store.deduplication_job_id(queue, name) for queue in QUEUES for name in NAMES_ALIKE
-    ]
-    return list(await asyncio.gather(*asking))
+async def _call(twin: Twin, verb: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    own = [arg.values[twin.place] if isinstance(arg, Each) else arg for arg in args]
+    return await getattr(twin.store, verb)(*own, **kwargs)
 
 
-async def _check(twin: Twin) -> None:
+async def _check(twin: Twin, *, swept: bool) -> None:
     await twin.probe.check()
-    check_all(await _dump_of(twin), await twin.probe.truth(), ())
+    check_all(
+        await _dump_of(twin),
+        await twin.probe.truth(),
+        (),
+        swept=swept,
+        timed=await twin.probe.timed_ids(),
+        now_ms=twin.clock.now_ms,
+    )
+
+
+async def _left_over(twin: Twin, *, freed: bool) -> list[str]:
+    """What jobs left behind."""
+    return [
+        line
+        for line in await twin.probe.leftovers()
+        if not line.startswith(_STAY_WITH_THE_QUEUE)
+        and ":metrics:" not in line
+        and not (freed and (line.startswith("kept_jobs") or ":dn:" in line))
+    ]
+
+
+async def _remove_schedule(twin: Twin, queue: str, schedule_id: str) -> None:
+    assert await twin.store.remove_schedule(queue, schedule_id)
+
+
+async def _obliterate(twin: Twin, queue: str) -> None:
+    await twin.store.obliterate(queue)
 
 
 async def _remove(twin: Twin, queue: str, ids: Sequence[str]) -> None:
@@ -211,18 +264,20 @@ def comparable(answer: Any) -> Any:
         case list() | tuple():
             return [comparable(each) for each in answer]
         case Claimed():
-            jobs = [_without_words(job) for job in answer.jobs]
+            jobs = [comparable_record(job) for job in answer.jobs]
             return jobs, answer.due_in_ms, answer.retry_after_ms > 0, answer.paused
         case _:
             return answer
 
 
+def assert_near(left: int, right: int) -> None:
+    """Both are nothing, or about the same length of time."""
+    assert (left > 0) == (right > 0), f"{left} ms and {right} ms"
+    assert abs(left - right) < DRIFT_MS, f"{left} ms and {right} ms"
+
+
 def _without_name(answer: Any) -> Any:
     return (answer[0], answer[-1]) if isinstance(answer, tuple) else answer
-
-
-def _without_words(record: JobRecord) -> JobRecord:
-    return msgspec.structs.replace(record, raw_options="")
 
 
 def even_out(state: Dump) -> dict[str, QueueDump]:
@@ -241,12 +296,10 @@ def _even_queue(queue: QueueDump) -> QueueDump:
     order[State.WAITING_CHILDREN] = tuple(sorted(order[State.WAITING_CHILDREN]))
     return replace(
         queue,
-        jobs={
-            job_id: replace(job, record=_without_words(job.record))
-            for job_id, job in sorted(queue.jobs.items())
-        },
+        jobs=dict(sorted(queue.jobs.items())),
         order=order,
         events=_even_events(queue.events),
+        window_ms=0,
     )
 
 
@@ -273,4 +326,8 @@ def differences(left: Any, right: Any, path: str = "") -> list[str]:
         for name in fields:
             found += differences(getattr(left, name), getattr(right, name), f"{path}.{name}")
         return found
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        longer = max(len(left), len(right))
+        pairs = enumerate(zip_longest(left, right))
+        return [line for at, pair in pairs for line in differences(*pair, f"{path}[{at}/{longer}]")]
     return [f"{path}:\n   {left!r}\n   {right!r}"]
