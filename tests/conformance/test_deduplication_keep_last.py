@@ -10,6 +10,7 @@ from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.events import Deduplicated, Drained, JobEvent
 from oxherd.domain.keep import KEEP_ALL, KEEP_NONE, Keep
 from oxherd.domain.lifecycle import EventKind, State
+from tests.conformance.scenario import node
 
 if TYPE_CHECKING:
     from oxherd.domain.record import Added
@@ -316,3 +317,16 @@ async def test_several_owners_end_in_one_call(scenario: Scenario) -> None:
 
     assert answers == [None, None, None]
     assert await scenario.claim_order() == ["next-0", "next-1"]
+
+
+async def test_the_job_that_follows_comes_after_its_parents_other_children(
+    scenario: Scenario,
+) -> None:
+    await scenario.flow(node("top", *(node(child, queue="p") for child in "yz")))
+    hand = await start(scenario)
+    await keep(scenario, "next", parents=(scenario.edge("top"),))
+    await scenario.add(scenario.job("late", queue="p", parents=(scenario.edge("top"),)))
+
+    await scenario.complete(hand)
+
+    assert list(await scenario.children("top")) == ["y", "z", "late", "next"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -24,9 +24,6 @@ from tests.conformance.twin_program import (
     worthwhile,
 )
 from tests.timing import START_MS
-
-if TYPE_CHECKING:
-    from tests.conformance.dump import JobDump
 
 schedule_ids = st.sampled_from(["tick", "tock"])
 _HOUR_MS = 3_600_000
@@ -99,9 +96,7 @@ class SteeringQueues(TwinProgram):
             return False
         if state is State.COMPLETED and not limit:
             return False
-        jobs = self.twins.dump[queue].jobs.values()
-        ages = [_since(job) for job in jobs if job.state is state]
-        return len(ages) != len(set(ages))
+        return self.share_an_age(queue, state)
 
     def obliterate(self, queue: str, *, force: bool) -> None:
         jobs = self.twins.dump[queue].jobs.values()
@@ -146,8 +141,3 @@ class SteeringQueues(TwinProgram):
         self.resend = None
         moves = SETTLING | {Transition.REMOVE}
         self.play(moves, "remove_schedule", queue, schedule_id)
-
-
-def _since(job: JobDump) -> int:
-    record = job.record
-    return record.finished_on or record.processed_on or record.timestamp

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from oxherd.domain.rate_limit import RateLimit
     from oxherd.store import Claimed
+    from tests.conformance.dump import JobDump
 
 NAMES: Final = [f"job-{letter}" for letter in "abcdefgh"]
 NOTHING: Final[frozenset[Transition]] = frozenset()
@@ -242,6 +243,16 @@ class TwinProgram(RuleBasedStateMachine):
         self.fronted |= {(queue, job_id) for job_id in placed}
         return False
 
+    def share_an_age(self, queue: str, state: State) -> bool:
+        """Whether jobs came into this state in one millisecond, so that none is the older."""
+        ages = [_since(job) for job in self.twins.dump[queue].jobs.values() if job.state is state]
+        return len(ages) != len(set(ages))
+
     def priorities_of(self, queue: str, job_ids: Iterable[str]) -> dict[str, int]:
         jobs = self.twins.dump[queue].jobs
         return {job_id: jobs[job_id].record.priority for job_id in job_ids if job_id in jobs}
+
+
+def _since(job: JobDump) -> int:
+    record = job.record
+    return record.finished_on or record.processed_on or record.timestamp

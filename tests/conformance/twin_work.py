@@ -49,18 +49,26 @@ class RunningJobs(TwinProgram):
             failure = Failure(record.id, token, reason or "boom", '["trace"]', Keep())
             self.settle(Transition.FAIL, queue, [failure])
 
+    def hands_to_end(
+        self, data: st.DataObject, keep: Keep, state: State
+    ) -> tuple[str, list[tuple[str, str]]]:
+        """Which to end: none if it were left open what a count keeps."""
+        queue, held = self.some_hands(data, most=1 if keep != Keep() else 3)
+        if keep.count and self.share_an_age(queue, state):
+            return queue, []
+        return queue, held
+
     @worthwhile(TwinProgram.holds_some)
     @rule(data=st.data(), keep=keeps, metrics=points)
     def complete(self, data: st.DataObject, keep: Keep, metrics: int) -> None:
-        # What a count keeps of jobs that ended in one millisecond is left open: one at a time.
-        queue, held = self.some_hands(data, most=1 if keep != Keep() else 3)
+        queue, held = self.hands_to_end(data, keep, State.COMPLETED)
         items = [Completion(job_id, token, f'"{job_id}"', keep) for job_id, token in held]
         self.settle(Transition.COMPLETE, queue, items, metrics=metrics)
 
     @worthwhile(TwinProgram.holds_some)
     @rule(data=st.data(), keep=keeps, metrics=points)
     def fail(self, data: st.DataObject, keep: Keep, metrics: int) -> None:
-        queue, held = self.some_hands(data, most=1 if keep != Keep() else 3)
+        queue, held = self.hands_to_end(data, keep, State.FAILED)
         items = [Failure(job_id, token, "boom", '["trace"]', keep) for job_id, token in held]
         self.settle(Transition.FAIL, queue, items, metrics=metrics)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.errors import InvalidFlow, JobNotFound, OxherdError, WrongState
 from oxherd.domain.record import Added, JobKey
 from oxherd.engines.redis import wire
-from oxherd.engines.redis.calls import Calls, nonce
+from oxherd.engines.redis.calls import Calls, library_version, nonce
 from oxherd.engines.redis.keys import queue_base
 from oxherd.engines.redis.scripts import SCRIPTS
 
@@ -35,7 +33,7 @@ class RedisIntake(Calls):
         base, now = self._base_of(filled[0][0]), self._now()
         self._failpoint("redis.add.before_send")
         answers = await self._client.run(
-            SCRIPTS["add"], base, now, _version(), nonce(), 0, entries, again={3: 1}
+            SCRIPTS["add"], base, now, library_version(), nonce(), 0, entries, again={3: 1}
         )
         self._failpoint("redis.add.after_answer")
         return [_added(group, answer) for group, answer in zip(groups, answers, strict=True)]
@@ -62,11 +60,3 @@ def _added(group: Sequence[NewJob], answer: Any) -> tuple[Added, ...] | OxherdEr
         else Added(found[0], found[1], deduplicated=len(found) > _NUMBERED)
         for job, found in zip(group, answer, strict=True)
     )
-
-
-@cache
-def _version() -> str:
-    try:
-        return f"oxherd:{version('oxherd')}"
-    except PackageNotFoundError:
-        return "oxherd:0"

@@ -59,6 +59,7 @@ local function add_kept(queue, name, now)
   store_job(queue, job, now)
   if job.edges[1] then
     redis.call("SADD", job.edges[1][1] .. part.dependencies, job.key)
+    append_children(job.edges[1][1], cjson.encode(job.key))
   end
 end
 

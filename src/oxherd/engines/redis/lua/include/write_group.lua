@@ -71,9 +71,7 @@ local function attach_all(group, now)
     call_in_pieces("SADD", parent_key .. part.dependencies, child_keys)
   end
   for _, parent_key in ipairs(outer_parents) do
-    local order = redis.call("HGET", parent_key, field.children_order)
-    local names = table.concat(appended[parent_key], ",")
-    redis.call("HSET", parent_key, field.children_order, order and order .. "," .. names or names)
+    append_children(parent_key, table.concat(appended[parent_key], ","))
   end
   return needs, outer_parents
 end
