@@ -1,5 +1,6 @@
 -- Who owns a deduplication id, and what the owner's end does: it frees the id, and the newest job
 -- that was dropped while the owner ran follows.
+-- include append_children
 -- include store_job
 -- include state
 

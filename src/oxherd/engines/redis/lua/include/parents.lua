@@ -32,12 +32,6 @@ local function edges_of(parent_key, parent_json, further)
   return edges
 end
 
--- Children that come later follow those of the definition; `names` are their keys as JSON strings.
-local function append_children(parent_key, names)
-  local order = redis.call("HGET", parent_key, field.children_order)
-  redis.call("HSET", parent_key, field.children_order, order and order .. "," .. names or names)
-end
-
 local function stored_edges(job_key)
   local found = redis.call("HMGET", job_key, field.parent_key, field.parent,
     field.further_parents)

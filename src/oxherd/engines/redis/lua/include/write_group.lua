@@ -1,4 +1,5 @@
 -- Writes a group of jobs that was judged; parents with nothing pending are released at the end.
+-- include append_children
 -- include settle_parent
 -- include adopt
 -- include store_job
