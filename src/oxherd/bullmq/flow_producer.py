@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.bullmq.adding import check_parent, new_job, parents_of, refused
-from oxherd.bullmq.connection import Connection
-from oxherd.bullmq.event_emitter import EventEmitter
+from oxherd.bullmq.connected import Connected
 from oxherd.bullmq.job import Job
 from oxherd.domain.errors import OxherdError
+from oxherd.domain.group import parents_first
 from oxherd.domain.record import Edge, JobKey
 
 if TYPE_CHECKING:
+    from oxherd.bullmq.connection import Connection
     from oxherd.domain.record import Added, NewJob
 
 JobNode = dict[str, Any]
@@ -55,7 +57,7 @@ class _Node:
         return f"{self.job.queueQualifiedName}:{self.job.id}"
 
 
-class FlowProducer(EventEmitter):
+class FlowProducer(Connected):
     """Adds flows.
 
     Emits `error` for a flow of `addBulk` that was not added.
@@ -70,18 +72,11 @@ class FlowProducer(EventEmitter):
         redisOpts: Mapping[str, Any] | str | object = None,
         opts: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__()
         if opts is None and isinstance(redisOpts, Mapping) and _OPTIONS & redisOpts.keys():
             opts, redisOpts = redisOpts, None
-        self.opts: dict[str, Any] = dict(opts or {})
-        if redisOpts is not None:
-            self.opts["connection"] = redisOpts
-        self.connection = Connection(self.opts)
-        self.redisConnection = self.connection
-        self.client = self.connection.client
-        self.prefix = self.connection.prefix
+        server = {} if redisOpts is None else {"connection": redisOpts}
+        super().__init__({**(opts or {}), **server})
         self.keys = self.connection.keys("")
-        self.closing = False
 
     async def add(
         self, flow: Mapping[str, Any], opts: Mapping[str, Any] | None = None
@@ -145,25 +140,13 @@ class FlowProducer(EventEmitter):
         tree: JobNode = {"job": root}
         level = [tree]
         for _ in range((opts.get("depth") or _DEPTH) - 1):
-            level = [child for node in level for child in await self._read_children(node, most)]
+            read = await asyncio.gather(*(self._read_children(node, most) for node in level))
+            level = [child for children in read for child in children]
         return tree
 
     def toKey(self, name: str, type: str) -> str:
         """A key of a queue, by what it ends with."""
         return self.connection.queue_keys.toKey(name, type)
-
-    async def waitUntilReady(self) -> Any:
-        """Return once the server answers."""
-        return await self.client.ping()
-
-    async def close(self) -> None:
-        """Close the connections; the flows stay where they are. Harmless when repeated."""
-        self.closing = True
-        await self.connection.close()
-
-    async def disconnect(self) -> None:
-        """The same as `close()`."""
-        await self.close()
 
     def _nodes(self, flow: Mapping[str, Any], opts: Mapping[str, Any]) -> list[_Node]:
         """The jobs of a flow, breadth first; one with an id that came before is the same job."""
@@ -218,7 +201,7 @@ class FlowProducer(EventEmitter):
         keys = [JobKey.parse(key) for kind in kinds for key in page[kind]]
         if not keys:
             return []
-        found = [await self._job(key) for key in keys]
+        found = await asyncio.gather(*(self._job(key) for key in keys))
         node["children"] = [{"job": child} for child in found if child is not None]
         children: list[JobNode] = node["children"]
         return children
@@ -240,28 +223,13 @@ def _new_jobs(nodes: Sequence[_Node]) -> list[NewJob]:
             parents=node.parents,
             children=tuple(dict.fromkeys(child.key for child in node.children)),
         )
-        for node in _parents_first(nodes)
+        for node in parents_first(nodes)
     ]
-
-
-def _parents_first(nodes: Sequence[_Node]) -> Iterator[_Node]:
-    missing = {id(node): 0 for node in nodes}
-    for node in nodes:
-        for child in node.children:
-            missing[id(child)] += 1
-    ready = deque(node for node in nodes if not missing[id(node)])
-    while ready:
-        node = ready.popleft()
-        yield node
-        for child in node.children:
-            missing[id(child)] -= 1
-            if not missing[id(child)]:
-                ready.append(child)
 
 
 def _tell(nodes: Sequence[_Node], added: Sequence[Added]) -> None:
     """Tell the jobs of a flow the ids and times that they have."""
-    for node, answer in zip(_parents_first(nodes), added, strict=True):
+    for node, answer in zip(parents_first(nodes), added, strict=True):
         node.job.id = answer.id
         if not answer.duplicate and not answer.deduplicated:
             node.job.timestamp = answer.timestamp

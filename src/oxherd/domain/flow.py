@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oxherd.domain.codec import encode
 from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import InvalidFlow, InvalidOption, OxherdError
+from oxherd.domain.group import parents_first
 from oxherd.domain.names import check_job_name, check_queue_name, nearest
 from oxherd.domain.options import JobOptions, OnFailure, ParentJob, as_options, merge
 from oxherd.domain.record import Edge, JobKey, NewJob
@@ -155,7 +156,7 @@ def plan(
             parents=tuple(edges[id(node)]),
             children=tuple(child.key for child in node.children),
         )
-        for node in _parents_first(nodes)
+        for node in parents_first(nodes)
     )
     return Plan(jobs, root.key)
 
@@ -319,24 +320,6 @@ def _refuse_contradiction(first: _Node, again: _Node, children: Sequence[object]
 
 def _children_of(node: _Node) -> Sequence[object]:
     return _children(as_flow_job(node.spot.source))
-
-
-def _parents_first(nodes: list[_Node]) -> list[_Node]:
-    """Breadth first where it can be, and every parent before its children."""
-    missing = {id(node): 0 for node in nodes}
-    for node in nodes:
-        for child in node.children:
-            missing[id(child)] += 1
-    ready = deque(node for node in nodes if not missing[id(node)])
-    order: list[_Node] = []
-    while ready:
-        node = ready.popleft()
-        order.append(node)
-        for child in node.children:
-            missing[id(child)] -= 1
-            if not missing[id(child)]:
-                ready.append(child)
-    return order
 
 
 def _refuse_outer_parents_inside(nodes: list[_Node]) -> None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 from oxherd.domain.errors import InvalidFlow
 from oxherd.domain.record import Added, NewJob
+
+
+class HasChildren(Protocol):
+    """A job of a flow, whatever else is known of it."""
+
+    @property
+    def children(self) -> Sequence[Self]:
+        """The jobs that it waits for."""
+        ...
+
+
+Node = TypeVar("Node", bound=HasChildren)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +87,24 @@ def _one(mentions: Sequence[NewJob]) -> NewJob:
 
 
 __all__ = ["Group"]
+
+
+def parents_first(nodes: Sequence[Node]) -> list[Node]:
+    """All of a flow, every parent before its children; breadth first where it can be.
+
+    Jobs of a cycle, and all below it, are missing.
+    """
+    missing = {id(node): 0 for node in nodes}
+    for node in nodes:
+        for child in node.children:
+            missing[id(child)] += 1
+    ready = deque(node for node in nodes if not missing[id(node)])
+    order: list[Node] = []
+    while ready:
+        node = ready.popleft()
+        order.append(node)
+        for child in node.children:
+            missing[id(child)] -= 1
+            if not missing[id(child)]:
+                ready.append(child)
+    return order
