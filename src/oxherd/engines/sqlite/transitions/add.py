@@ -11,8 +11,9 @@ from oxherd.domain.record import Added
 from oxherd.engines.sqlite.codes import PENDING, PROCESSED, STATES, WAITING_CHILDREN
 from oxherd.engines.sqlite.rows import INSERT_JOB, read_parents, write_options, write_parents
 from oxherd.engines.sqlite.transitions.add_plan import Draft, Link, draft
-from oxherd.engines.sqlite.transitions.deduplicate import Newcomer, deduplicate, owner_of
+from oxherd.engines.sqlite.transitions.deduplicate import Newcomer, deduplicate
 from oxherd.engines.sqlite.transitions.enqueue import place_new
+from oxherd.engines.sqlite.transitions.ownership import owner_of
 from oxherd.engines.sqlite.transitions.settle_parent import (
     RELEASE_IF_DONE,
     Demand,

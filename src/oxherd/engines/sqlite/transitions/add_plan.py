@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from oxherd.domain.errors import InvalidFlow, InvalidOption, JobNotFound, OxherdError, WrongState
+from oxherd.domain.errors import InvalidFlow, OxherdError, WrongState
 from oxherd.domain.lifecycle import FINISHED, Transition
-from oxherd.domain.record import Edge, JobKey, NewJob
-from oxherd.engines.sqlite.codes import STATES
+from oxherd.domain.record import Edge, NewJob
 from oxherd.engines.sqlite.rows import read_parents
+from oxherd.engines.sqlite.transitions.locate import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,19 +165,12 @@ def _parents_of(one: Draft) -> int:
 
 def _outside(transaction: Transaction, key: str) -> int | OxherdError:
     """The row of a parent that is not new."""
-    try:
-        parent = JobKey.parse(key)
-    except InvalidOption as error:
-        return error
-    number = transaction.queue(parent.queue, parent.prefix)
-    row = None if number is None else transaction.one(_FIND, number, parent.id)
-    if row is None:
-        return JobNotFound(parent.id, parent.queue)
-    state = STATES[row[1]]
-    if state in FINISHED:
-        return WrongState(parent.id, parent.queue, Transition.ADD.value, state)
-    row_id: int = row[0]
-    return row_id
+    parent = locate(transaction, key)
+    if isinstance(parent, OxherdError):
+        return parent
+    if parent.state in FINISHED:
+        return WrongState(parent.key.id, parent.key.queue, Transition.ADD.value, parent.state)
+    return parent.row
 
 
 def _is_linked(transaction: Transaction, child: int, parent: int) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from oxherd.engines.sqlite.codes import ACTIVE, CHILD_FAILED
 from oxherd.engines.sqlite.transitions.enqueue import Movable
 from oxherd.engines.sqlite.transitions.evict import delete
+from oxherd.engines.sqlite.transitions.ownership import drop_kept, free
 from oxherd.engines.sqlite.transitions.settle_parent import settle_parent
 from oxherd.engines.sqlite.transitions.unlink import unlink
 
@@ -40,8 +41,6 @@ _FORGETFUL_PARENTS: Final = (
     "SELECT id, parent FROM edges WHERE child = ? AND status IN (0, 3) ORDER BY place"
 )
 _FORGET: Final = "DELETE FROM edges WHERE id = ?"
-_FREE: Final = "DELETE FROM deduplications WHERE queue = ? AND id = ? AND job_id = ?"
-_DROP_KEPT: Final = "DELETE FROM kept_jobs WHERE queue = ? AND deduplication_id = ?"
 
 
 class Doomed(NamedTuple):
@@ -94,8 +93,9 @@ def discard(transaction: Transaction, job: Doomed, going: Container[int] = ()) -
                 settle_parent(transaction, parent)
     if job.has_children:
         let_go(transaction, job)
-    if job.deduplication_id is not None:
-        _free(transaction, job, job.deduplication_id)
+    name = job.deduplication_id
+    if name is not None and free(transaction, job.queue, job.job_id, name):
+        drop_kept(transaction, job.queue, name)
     delete(transaction, job.id)
     if job.state == ACTIVE:
         # There may be a limit of which it used up a part.
@@ -106,8 +106,3 @@ def let_go(transaction: Transaction, job: Doomed, limit: int = -1) -> int:
     """Children that stay forget the job; answers how many."""
     key = str(transaction.key_of(job.queue, job.job_id))
     return unlink(transaction, job.id, key, worst=CHILD_FAILED, limit=limit)
-
-
-def _free(transaction: Transaction, job: Doomed, name: str) -> None:
-    if transaction.run(_FREE, job.queue, name, job.job_id):
-        transaction.run(_DROP_KEPT, job.queue, name)

@@ -5,26 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from oxherd.domain.deduplication import Deduplication
-from oxherd.domain.errors import InvalidOption
 from oxherd.domain.lifecycle import FINISHED, EventKind
 from oxherd.domain.options import DEFAULT_OPTIONS
-from oxherd.domain.record import Edge, JobKey
-from oxherd.engines.sqlite.codes import PENDING, STATES
+from oxherd.domain.record import Edge
+from oxherd.engines.sqlite.codes import PENDING
 from oxherd.engines.sqlite.rows import INSERT_JOB, read_parents, write_parents
-from oxherd.engines.sqlite.transitions.deduplicate import own, owner_of
 from oxherd.engines.sqlite.transitions.enqueue import place_new
+from oxherd.engines.sqlite.transitions.locate import Located, locate
 from oxherd.engines.sqlite.transitions.lock import options_of
+from oxherd.engines.sqlite.transitions.ownership import drop_kept, free, own, owner_of
 
 if TYPE_CHECKING:
     from oxherd.engines.sqlite.transaction import Row, Transaction
 
-_FREE: Final = "DELETE FROM deduplications WHERE queue = ? AND id = ?"
 _KEPT: Final = (
     "SELECT job_id, name, data, options, parents, flow_id FROM kept_jobs"
     " WHERE queue = ? AND deduplication_id = ?"
 )
-_DROP_KEPT: Final = "DELETE FROM kept_jobs WHERE queue = ? AND deduplication_id = ?"
-_FIND: Final = "SELECT id, state FROM jobs WHERE queue = ? AND job_id = ?"
+_EXISTS: Final = "SELECT 1 FROM jobs WHERE queue = ? AND job_id = ?"
 _EDGE: Final = (
     "INSERT INTO edges (parent, child, child_key, place, policy, status) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -36,17 +34,17 @@ def end_deduplication(transaction: Transaction, queue: int, job_id: str, name: s
     if owner is not None and owner[0] != job_id:
         return
     if owner is not None and owner[1] is None:
-        transaction.run(_FREE, queue, name)
+        free(transaction, queue, job_id, name)
     kept = transaction.one(_KEPT, queue, name)
     if kept is not None:
-        transaction.run(_DROP_KEPT, queue, name)
+        drop_kept(transaction, queue, name)
         _add_kept(transaction, queue, name, kept)
 
 
 def _add_kept(transaction: Transaction, queue: int, deduplication_id: str, kept: Row) -> None:
     job_id, name, data, text, parents, flow_id = kept
     transaction.next_number(queue)
-    if transaction.one(_FIND, queue, job_id) is not None:
+    if transaction.one(_EXISTS, queue, job_id) is not None:
         # Somebody added a job of that id meanwhile.
         transaction.emit(queue, EventKind.DUPLICATED, job_id)
         return
@@ -83,14 +81,9 @@ def _add_kept(transaction: Transaction, queue: int, deduplication_id: str, kept:
 
 def _live(transaction: Transaction, edges: tuple[Edge, ...]) -> list[tuple[int, Edge]]:
     """The links to parents that have not ended, with those parents' rows."""
-    live: list[tuple[int, Edge]] = []
-    for edge in edges:
-        try:
-            parent = JobKey.parse(edge.parent)
-        except InvalidOption:
-            continue
-        number = transaction.queue(parent.queue, parent.prefix)
-        row = None if number is None else transaction.one(_FIND, number, parent.id)
-        if row is not None and STATES[row[1]] not in FINISHED:
-            live.append((row[0], edge))
-    return live
+    found = ((locate(transaction, edge.parent), edge) for edge in edges)
+    return [
+        (parent.row, edge)
+        for parent, edge in found
+        if isinstance(parent, Located) and parent.state not in FINISHED
+    ]
