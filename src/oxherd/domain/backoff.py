@@ -8,7 +8,15 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from oxherd.domain.checks import MAX_SECONDS, number, refuse, seconds, seconds_of_ms, to_ms
+from oxherd.domain.checks import (
+    MAX_SECONDS,
+    known_names,
+    number,
+    refuse,
+    seconds,
+    seconds_of_ms,
+    to_ms,
+)
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.names import nearest
 
@@ -100,10 +108,7 @@ def backoff_from_mapping(value: object) -> Backoff:
         return Backoff(value)
     if not isinstance(value, Mapping):
         return Backoff(BackoffKind.FIXED, seconds_of_ms("backoff", value))
-    known = {"type", "delay", "jitter", "max", "custom"}
-    for name in value:
-        if name not in known:
-            raise InvalidOption(f"unknown option 'backoff.{name}'{nearest(str(name), known)}")
+    known_names("backoff", value, {"type", "delay", "jitter", "max", "custom"})
     kwargs: dict[str, Any] = {"kind": value.get("type"), "custom": bool(value.get("custom"))}
     if value.get("delay") is not None:
         kwargs["delay"] = seconds_of_ms("backoff.delay", value["delay"])

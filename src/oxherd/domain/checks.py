@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from oxherd.domain.errors import InvalidOption
+from oxherd.domain.names import nearest
 
 MAX_SECONDS: Final = 100 * 365 * 86_400.0
 """The longest duration of any kind: a century."""
@@ -51,6 +53,18 @@ def to_ms(duration: float | timedelta) -> int:
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     return round(duration * 1000)
+
+
+def duration_ms(value: object) -> int:
+    """A duration in milliseconds, given as `seconds` takes it, or raise `InvalidOption`."""
+    return to_ms(seconds("delay", value))
+
+
+def known_names(option: str, mapping: Mapping[Any, Any], known: Collection[str]) -> None:
+    """Raise `InvalidOption` for a name that a mapping of this option cannot have."""
+    for name in mapping:
+        if name not in known:
+            raise InvalidOption(f"unknown option '{option}.{name}'{nearest(str(name), known)}")
 
 
 def refuse(name: str, value: object, wanted: str) -> NoReturn:

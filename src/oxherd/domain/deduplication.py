@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from oxherd.domain.checks import refuse, seconds, seconds_of_ms, to_ms
-from oxherd.domain.errors import InvalidOption
-from oxherd.domain.names import nearest
+from oxherd.domain.checks import known_names, refuse, seconds, seconds_of_ms, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +79,7 @@ def as_deduplication(value: object) -> Deduplication:
         return value
     if not isinstance(value, Mapping):
         return refuse("deduplication", value, "a Deduplication or a mapping of BullMQ's names")
-    for name in value:
-        if name not in _NAMES:
-            raise InvalidOption(
-                f"unknown option 'deduplication.{name}'{nearest(str(name), _NAMES)}"
-            )
+    known_names("deduplication", value, _NAMES)
     given: dict[str, Any] = {
         name: value[key] for name, key in _FLAGS.items() if value.get(key) is not None
     }

@@ -86,9 +86,6 @@ def _one(mentions: Sequence[NewJob]) -> NewJob:
     return replace(first, parents=tuple(edges[parent] for parent in parents))
 
 
-__all__ = ["Group"]
-
-
 def parents_first(nodes: Sequence[Node]) -> list[Node]:
     """All of a flow, every parent before its children; breadth first where it can be.
 

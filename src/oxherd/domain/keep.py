@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from oxherd.domain.checks import refuse, seconds, to_ms, whole_number
-from oxherd.domain.errors import InvalidOption
-from oxherd.domain.names import nearest
+from oxherd.domain.checks import known_names, refuse, seconds, to_ms, whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,7 @@ def keep_from_mapping(name: str, value: object) -> object:
     """A retention in BullMQ's form, as one that `as_keep` knows, or raise `InvalidOption`."""
     if not isinstance(value, Mapping):
         return value
-    known = {"count", "age", "limit"}
-    for key in value:
-        if key not in known:
-            raise InvalidOption(f"unknown option '{name}.{key}'{nearest(str(key), known)}")
+    known_names(name, value, {"count", "age", "limit"})
     # BullMQ's one duration in seconds (protocol, 2.2).
     return Keep(**{key: item for key, item in value.items() if item is not None})
 

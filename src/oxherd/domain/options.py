@@ -15,7 +15,7 @@ from oxherd.domain.backoff import (
     backoff_from_mapping,
     backoff_mapping,
 )
-from oxherd.domain.checks import refuse, seconds, seconds_of_ms, to_ms, whole_number
+from oxherd.domain.checks import known_names, refuse, seconds, seconds_of_ms, to_ms, whole_number
 from oxherd.domain.deduplication import Deduplication, as_deduplication, stored_deduplication
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.keep import Keep, as_keep, keep_from_mapping, keep_mapping
@@ -315,11 +315,7 @@ def _parent(value: object) -> ParentJob:
     if isinstance(value, ParentJob):
         return value
     if isinstance(value, Mapping):
-        for name in value:
-            if name not in ("id", "queue"):
-                raise InvalidOption(
-                    f"unknown option 'parent.{name}'{nearest(str(name), {'id', 'queue'})}"
-                )
+        known_names("parent", value, {"id", "queue"})
         return ParentJob(id=value.get("id", ""), queue=value.get("queue", ""))
     return refuse("parent", value, "ParentJob or a mapping with id and queue")
 

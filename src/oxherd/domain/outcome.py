@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from oxherd.domain.backoff import Backoff, backoff_ms
+from oxherd.domain.checks import duration_ms
 from oxherd.domain.codec import encode
 from oxherd.domain.errors import OxherdError, RemoteError
 from oxherd.domain.keep import KEEP_ALL, Keep
-from oxherd.domain.options import JobOptions
 from oxherd.domain.signals import Postpone, RateLimited, Release, Unrecoverable, WaitForChildren
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ def raised(
     """The outcome of a processor that raised `error`; `chance` in [0, 1) is for the jitter."""
     match error:
         case Postpone():
-            return Postponement(record.id, token, JobOptions(delay=error.delay).delay_ms)
+            return Postponement(record.id, token, duration_ms(error.delay))
         case RateLimited():
-            return Throttled(record.id, token, JobOptions(delay=error.duration).delay_ms)
+            return Throttled(record.id, token, duration_ms(error.duration))
         case WaitForChildren():
             return AwaitingChildren(record.id, token)
         case Release():
@@ -228,7 +228,7 @@ def _delay_ms(
         )
         raise OxherdError(message)
     seconds = function(attempt, error, record)
-    return None if seconds is None else JobOptions(delay=seconds).delay_ms
+    return None if seconds is None else duration_ms(seconds)
 
 
 def _safe(text: str) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from oxherd.domain.checks import refuse, seconds, seconds_of_ms, to_ms, whole_number
+from oxherd.domain.checks import known_names, refuse, seconds, seconds_of_ms, to_ms, whole_number
 from oxherd.domain.errors import InvalidOption
-from oxherd.domain.names import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,7 @@ class RateLimit:
             InvalidOption: an unknown or missing name, or an impossible value.
         """
         known = {"max", "duration"}
-        for name in mapping:
-            if name not in known:
-                raise InvalidOption(f"unknown option 'limiter.{name}'{nearest(str(name), known)}")
+        known_names("limiter", mapping, known)
         for name in sorted(known - mapping.keys()):
             raise InvalidOption(f"option 'limiter.{name}' is missing")
         return cls(mapping["max"], seconds_of_ms("limiter.duration", mapping["duration"]))

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from oxherd.domain.errors import InvalidOption
-from oxherd.domain.lifecycle import State
 from oxherd.domain.options import JobOptions, OnFailure
 
 _OF_SCHEDULE: Final = re.compile(r"(.+?):([^:]+):(repeat:.+:\d+)")
@@ -158,5 +157,4 @@ __all__ = [
     "JobKey",
     "JobRecord",
     "NewJob",
-    "State",
 ]

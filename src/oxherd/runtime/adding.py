@@ -11,10 +11,11 @@ from oxherd.domain.errors import InvalidOption, OxherdError
 from oxherd.domain.flow import outer_edge
 from oxherd.domain.names import check_job_name, nearest
 from oxherd.domain.options import JobOptions
-from oxherd.domain.record import JobRecord, NewJob
+from oxherd.domain.record import JobKey, JobRecord, NewJob
 from oxherd.runtime.ids import IdSource
 from oxherd.runtime.intake import add_group
 from oxherd.runtime.job import Job
+from oxherd.runtime.records import records_of
 
 if TYPE_CHECKING:
     from oxherd.domain.record import Added
@@ -67,17 +68,17 @@ async def jobs_added(
     store: Store, new: Sequence[NewJob], added: Sequence[Added]
 ) -> list[Job[Any, Any]]:
     """The jobs of an add; those that were there before are read as they are."""
-    earlier: dict[tuple[str, str], JobRecord | None] = {}
-    by_queue: dict[str, list[str]] = {}
-    for job, answer in zip(new, added, strict=True):
-        if answer.duplicate or answer.deduplicated:
-            by_queue.setdefault(job.queue, []).append(answer.id)
-    for queue, ids in by_queue.items():
-        for job_id, record in zip(ids, await store.jobs(queue, ids), strict=True):
-            earlier[queue, job_id] = record
+    pairs = list(zip(new, added, strict=True))
+    keys = [
+        JobKey(store.prefix, job.queue, answer.id)
+        for job, answer in pairs
+        if answer.duplicate or answer.deduplicated
+    ]
+    found = zip(keys, await records_of(store, keys), strict=True)
+    earlier = {(key.queue, key.id): record for key, record in found}
     return [
         Job(earlier.get((job.queue, answer.id)) or _as_record(job, answer), store)
-        for job, answer in zip(new, added, strict=True)
+        for job, answer in pairs
     ]
 
 

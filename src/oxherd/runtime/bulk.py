@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from oxherd.domain.lifecycle import State
 
 if TYPE_CHECKING:
-    from oxherd.store import Store
+    from oxherd.store import Refusal, Store
 
 _AT_ONCE: Final = 1_000
 
@@ -19,6 +20,31 @@ async def run_again(
 
     Without a `count` those that there are now: one that ends again meanwhile is left.
     """
+
+    def again(ids: list[str]) -> Awaitable[list[Refusal]]:
+        return store.reprocess(queue, ids, state)
+
+    return await _in_steps(store, queue, state, again, count=count, ended_by=ended_by)
+
+
+async def promote_all(store: Store, queue: str, count: int | None) -> int:
+    """Make delayed jobs ready, next due first; answers how many. `count` as in `run_again`."""
+
+    def promote(ids: list[str]) -> Awaitable[list[Refusal]]:
+        return store.promote(queue, ids)
+
+    return await _in_steps(store, queue, State.DELAYED, promote, count=count)
+
+
+async def _in_steps(
+    store: Store,
+    queue: str,
+    state: State,
+    verb: Callable[[list[str]], Awaitable[list[Refusal]]],
+    *,
+    count: int | None,
+    ended_by: int | None = None,
+) -> int:
     left = (await store.counts(queue))[state] if count is None else count
     done = 0
     while left > 0:
@@ -31,20 +57,6 @@ async def run_again(
         if not ids:
             break
         # One that is refused is not in the list any more, so this gets on.
-        done += sum(answer is None for answer in await store.reprocess(queue, ids, state))
-        left -= len(ids)
-    return done
-
-
-async def promote_all(store: Store, queue: str, count: int | None) -> int:
-    """Make delayed jobs ready, next due first; answers how many. `count` as in `run_again`."""
-    left = (await store.counts(queue))[State.DELAYED] if count is None else count
-    done = 0
-    while left > 0:
-        records = await store.list_jobs(queue, State.DELAYED, 0, min(left, _AT_ONCE) - 1)
-        if not records:
-            break
-        ids = [record.id for record in records]
-        done += sum(answer is None for answer in await store.promote(queue, ids))
+        done += sum(answer is None for answer in await verb(ids))
         left -= len(ids)
     return done

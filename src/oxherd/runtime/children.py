@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from oxherd.domain.codec import decode
-from oxherd.domain.record import ChildLink, ChildStatus, JobKey, JobRecord
+from oxherd.domain.record import ChildLink, ChildStatus, JobKey
+from oxherd.runtime.records import records_of
 
 if TYPE_CHECKING:
     from oxherd.store import Store
@@ -74,7 +75,8 @@ def counts(links: Sequence[ChildLink]) -> dict[str, int]:
 async def results(store: Store, links: Sequence[ChildLink]) -> list[ChildResult]:
     """What each gave: its value or its failure."""
     found: list[ChildResult] = []
-    for link, record in zip(links, await _records(store, links), strict=True):
+    records = await records_of(store, [JobKey.parse(link.key) for link in links])
+    for link, record in zip(links, records, strict=True):
         failure = link.failure
         if link.status is ChildStatus.FAILED and failure is None and record is not None:
             failure = record.failed_reason
@@ -82,17 +84,3 @@ async def results(store: Store, links: Sequence[ChildLink]) -> list[ChildResult]
         name = None if record is None else record.name
         found.append(ChildResult(link.key, name, link.status, value, failure))
     return found
-
-
-async def _records(store: Store, links: Sequence[ChildLink]) -> list[JobRecord | None]:
-    """The records of children that are left, with one read per queue."""
-    keys = [JobKey.parse(link.key) for link in links]
-    by_queue: dict[str, list[str]] = {}
-    for key in keys:
-        if key.prefix == store.prefix:
-            by_queue.setdefault(key.queue, []).append(key.id)
-    found: dict[tuple[str, str], JobRecord | None] = {}
-    for queue, ids in by_queue.items():
-        for job_id, record in zip(ids, await store.jobs(queue, ids), strict=True):
-            found[queue, job_id] = record
-    return [found.get((key.queue, key.id)) for key in keys]

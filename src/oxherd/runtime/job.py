@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from oxherd.domain.checks import whole_number
+from oxherd.domain.checks import duration_ms, whole_number
 from oxherd.domain.codec import decode, encode
 from oxherd.domain.errors import JobNotFound, OxherdError
 from oxherd.domain.flow import FlowJob, as_flow_job, plan
@@ -19,6 +19,7 @@ from oxherd.runtime.children import ChildResult, Dependencies
 from oxherd.runtime.ids import IdSource
 from oxherd.runtime.intake import add_group
 from oxherd.runtime.job_view import D, JobView, R
+from oxherd.runtime.records import records_of
 from oxherd.runtime.states import finished
 from oxherd.runtime.waiting import wait_until_finished
 
@@ -250,7 +251,7 @@ class Job(JobView[D, R]):
             WrongState: it is not delayed.
             JobNotFound: it is gone.
         """
-        delay_ms = JobOptions(delay=delay).delay_ms
+        delay_ms = duration_ms(delay)
         _raise(await self._store.change_delay(self.queue_name, self.id, delay_ms))
 
     async def change_priority(self, priority: int = 0, *, lifo: bool = False) -> None:
@@ -324,7 +325,7 @@ class Job(JobView[D, R]):
             LockLost: the job is not this worker's any more.
         """
         held = self._held("extend_lock")
-        lock_ms = JobOptions(delay=duration).delay_ms
+        lock_ms = duration_ms(duration)
         _raise((await self._store.extend_locks(self.queue_name, [held], lock_ms))[0])
 
     async def add_children(
@@ -355,7 +356,7 @@ class Job(JobView[D, R]):
             return []
         await add_group(self._store, [job for one in plans for job in one.jobs])
         keys = [JobKey.parse(one.key) for one in plans]
-        records = [(await self._store.jobs(key.queue, [key.id]))[0] for key in keys]
+        records = await records_of(self._store, keys)
         return [Job(record, self._store) for record in records if record is not None]
 
     def _held(self, verb: str) -> Held:

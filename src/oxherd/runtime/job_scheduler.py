@@ -11,7 +11,7 @@ from oxherd.domain.checks import refuse, seconds, to_ms, whole_number
 from oxherd.domain.codec import decode, encode
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.names import check_job_name, check_schedule_id
-from oxherd.domain.options import JobOptions, as_options, merge
+from oxherd.domain.options import DEFAULT_OPTIONS, JobOptions, as_options, merge
 from oxherd.domain.schedule import Repeat, Schedule
 
 
@@ -86,9 +86,9 @@ def new_schedule(
     """
     given = as_options(options)
     for option, why in _NOT_IN_A_TEMPLATE.items():
-        if getattr(given, option) != getattr(_PLAIN, option):
+        if getattr(given, option) != getattr(DEFAULT_OPTIONS, option):
             raise InvalidOption(f"a job of a schedule cannot have the option {option!r}: {why}")
-    neutral = {option: getattr(_PLAIN, option) for option in _NOT_IN_A_TEMPLATE}
+    neutral = {option: getattr(DEFAULT_OPTIONS, option) for option in _NOT_IN_A_TEMPLATE}
     template = merge(replace(defaults, **neutral), given)
     check_schedule_id(schedule_id)
     return Schedule(
@@ -120,7 +120,6 @@ def as_job_scheduler(schedule: Schedule) -> JobScheduler:
     )
 
 
-_PLAIN: Final = JobOptions()
 _NOT_IN_A_TEMPLATE: Final = {
     "delay": "the schedule says when it is due",
     "timestamp": "the schedule says when it is due",

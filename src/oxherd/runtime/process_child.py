@@ -34,6 +34,7 @@ from oxherd.runtime.cancellation import Cancellation
 
 _LENGTH: Final = 4
 _MAIN: Final = "__oxherd_main__"
+_SIGNALS: Final = (Unrecoverable, WaitForChildren, Release, Settled, Postpone, RateLimited)
 
 
 class _Pipe:
@@ -109,20 +110,11 @@ def _find(target: dict[str, Any], scripts: dict[str, dict[str, Any]]) -> Callabl
 
 def _raised(error: BaseException) -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))
-    told: dict[str, Any] = {"kind": "", "reason": reason_of(error), "trace": trace}
-    match error:
-        case Unrecoverable() | WaitForChildren() | Release() | Settled():
-            told["kind"] = next(
-                cls.__name__
-                for cls in (Unrecoverable, WaitForChildren, Release, Settled)
-                if isinstance(error, cls)
-            )
-        case Postpone() | RateLimited():
-            wait = error.delay if isinstance(error, Postpone) else error.duration
-            told["kind"] = "Postpone" if isinstance(error, Postpone) else "RateLimited"
-            told["seconds"] = wait.total_seconds() if isinstance(wait, timedelta) else wait
-        case _:
-            pass
+    told: dict[str, Any] = {"reason": reason_of(error), "trace": trace}
+    told["kind"] = next((cls.__name__ for cls in _SIGNALS if isinstance(error, cls)), "")
+    if isinstance(error, (Postpone, RateLimited)):
+        wait = error.delay if isinstance(error, Postpone) else error.duration
+        told["seconds"] = wait.total_seconds() if isinstance(wait, timedelta) else wait
     return told
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Ask = Callable[[str, list[Any]], Awaitable[Any]]
 
 _LENGTH: Final = 4
+_BARE: Final = {cls.__name__: cls for cls in (WaitForChildren, Release, Settled)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,7 @@ def _error(raised: dict[str, Any]) -> BaseException:
             return Postpone(raised["seconds"])
         case "RateLimited":
             return RateLimited(raised["seconds"])
-        case "WaitForChildren" | "Release" | "Settled" as kind:
-            return {"WaitForChildren": WaitForChildren, "Release": Release}.get(kind, Settled)()
+        case kind if kind in _BARE:
+            return _BARE[kind]()
         case _:
             return RemoteError(raised["reason"], raised["trace"])

@@ -72,12 +72,6 @@ class Processors:
             raise Unrecoverable(f"no processor for job name {name!r}; this worker has: {names}")
         return found
 
-    @property
-    def places(self) -> frozenset[Place]:
-        """All the places that are used."""
-        every = [self._only] if self._only is not None else list((self._by_name or {}).values())
-        return frozenset(processor.place for processor in every)
-
 
 def _inspect(function: Callable[..., Any], run_in: RunIn) -> Processor:
     if not callable(function):

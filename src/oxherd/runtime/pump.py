@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from oxherd.domain.checks import duration_ms
 from oxherd.domain.errors import (
     HasFailedChildren,
     HasPendingChildren,
@@ -34,7 +35,6 @@ from oxherd.runtime.firing import fire
 from oxherd.runtime.ids import TokenSource
 from oxherd.runtime.job import Job
 from oxherd.runtime.runner import Run
-from oxherd.runtime.worker_options import milliseconds
 
 if TYPE_CHECKING:
     from oxherd.domain.record import JobRecord
@@ -102,17 +102,14 @@ class Pump:
         self._idle = False
         self._rules = options.rules
         self._metrics = options.metrics or 0
+        self._verbs = self._verbs_by_kind()
         self._rate = options.rate
-        self._drain_ms = milliseconds(options.drain_delay)
+        self._lock_ms = options.lock_ms
+        self._drain_ms = duration_ms(options.drain_delay)
         self._claiming = True
         self._news = asyncio.Event()
         self._ear: asyncio.Task[None] | None = None
         self._firings: set[asyncio.Task[None]] = set()
-
-    @property
-    def running(self) -> int:
-        """How many jobs are claimed and not settled."""
-        return self._running
 
     def settle(self, run: Run, outcome: Outcome | None) -> None:
         """Hand over what became of a job; None when it is lost and only frees its slot."""
@@ -186,7 +183,7 @@ class Pump:
                     self._queue,
                     limit,
                     token=token,
-                    lock_ms=self._options.lock_ms,
+                    lock_ms=self._lock_ms,
                     worker=self._options.name,
                     rate=self._rate,
                 )
@@ -225,22 +222,21 @@ class Pump:
             if pair[1] is not None:
                 kinds.setdefault(type(pair[1]), []).append(pair)
         return [
-            (pairs, self._verb(kind, [outcome for _, outcome in pairs]))
+            (pairs, self._verbs[kind]([outcome for _, outcome in pairs]))
             for kind, pairs in kinds.items()
         ]
 
-    def _verb(self, kind: type, items: list[Any]) -> Coroutine[Any, Any, list[Any]]:
+    def _verbs_by_kind(self) -> dict[type, Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]]:
         store, queue = self._store, self._queue
-        verbs: dict[type, Callable[[], Coroutine[Any, Any, list[Any]]]] = {
-            Completion: lambda: store.complete(queue, items, metrics=self._metrics),
-            Failure: lambda: store.fail(queue, items, metrics=self._metrics),
-            Retrial: lambda: store.retry(queue, items),
-            Postponement: lambda: store.postpone(queue, items),
-            AwaitingChildren: lambda: store.await_children(queue, _held(items)),
-            Released: lambda: store.release(queue, _held(items)),
-            Throttled: lambda: self._throttle(items),
+        return {
+            Completion: lambda items: store.complete(queue, items, metrics=self._metrics),
+            Failure: lambda items: store.fail(queue, items, metrics=self._metrics),
+            Retrial: lambda items: store.retry(queue, items),
+            Postponement: lambda items: store.postpone(queue, items),
+            AwaitingChildren: lambda items: store.await_children(queue, _held(items)),
+            Released: lambda items: store.release(queue, _held(items)),
+            Throttled: self._throttle,
         }
-        return verbs[kind]()
 
     async def _throttle(self, items: Sequence[Throttled]) -> list[Any]:
         """Hold the queue first: nobody may claim a job that is given back too soon."""
@@ -351,7 +347,7 @@ class Pump:
         """A wake-up heard with full hands is another worker's."""
         try:
             await self._store.claim(
-                self._queue, 0, token=self._tokens.new_token(), lock_ms=self._options.lock_ms
+                self._queue, 0, token=self._tokens.new_token(), lock_ms=self._lock_ms
             )
         except OxherdError as error:
             self._on_error(error)

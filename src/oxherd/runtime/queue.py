@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from oxherd.domain.checks import whole_number
+from oxherd.domain.checks import duration_ms, whole_number
 from oxherd.domain.errors import OxherdError
 from oxherd.domain.lifecycle import State
 from oxherd.domain.names import check_queue_name
@@ -20,7 +20,6 @@ from oxherd.runtime.job_scheduler import JobScheduler, Timing, as_job_scheduler,
 from oxherd.runtime.limits import seconds_held
 from oxherd.runtime.states import finished, state_of, states_of
 from oxherd.runtime.tenancy import Tenancy
-from oxherd.runtime.worker_options import milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -260,7 +259,7 @@ class Queue:
             InvalidOption: there is no such state.
         """
         whole_number("limit", limit, low=0)
-        grace_ms = milliseconds(grace)
+        grace_ms = duration_ms(grace)
         return await self._store.clean(self.name, state_of(state), grace_ms=grace_ms, limit=limit)
 
     async def obliterate(self, *, force: bool = False) -> None:
@@ -303,7 +302,7 @@ class Queue:
 
     async def rate_limit(self, duration: float | timedelta) -> None:
         """Let workers with a limiter, or all if the queue has one, start no job for so long."""
-        await self._store.hold(self.name, milliseconds(duration))
+        await self._store.hold(self.name, duration_ms(duration))
 
     async def get_rate_limit_ttl(self, max_jobs: int | None = None) -> float:
         """For how many seconds no job may start, by `max_jobs` or its own limit."""

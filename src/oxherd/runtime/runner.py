@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from oxherd.domain.checks import duration_ms
 from oxherd.domain.errors import NotSerializable, OxherdError
 from oxherd.domain.outcome import Held, Outcome, Released, completed, condemned, failed, raised
 from oxherd.domain.signals import Settled
@@ -20,7 +21,6 @@ from oxherd.runtime.blocking_job import ASKABLE, BlockingJob
 from oxherd.runtime.cancellation import Cancellation
 from oxherd.runtime.job import Job
 from oxherd.runtime.process_pool import Order, ProcessPool
-from oxherd.runtime.worker_options import milliseconds
 
 if TYPE_CHECKING:
     from oxherd.domain.record import JobRecord
@@ -127,7 +127,7 @@ class Runner:
         timeout = self._options.timeout if timeout is None else timeout
         if timeout is None:
             return await self._call(run, processor)
-        seconds = milliseconds(timeout) / 1000
+        seconds = duration_ms(timeout) / 1000
         limit = asyncio.timeout(seconds)
         try:
             async with limit:

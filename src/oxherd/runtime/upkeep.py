@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from oxherd.domain.checks import duration_ms
 from oxherd.domain.errors import StoreUnavailable
 from oxherd.runtime.firing import heal
-from oxherd.runtime.worker_options import milliseconds
 
 if TYPE_CHECKING:
     from oxherd.runtime.worker_options import WorkerOptions
@@ -36,7 +36,7 @@ async def keep_up(
         on_stalled: called with the id of each job that was taken back.
         on_error: called with what went wrong; the next round comes anyway.
     """
-    interval_ms = milliseconds(options.stalled_interval)
+    interval_ms = duration_ms(options.stalled_interval)
     while True:
         try:
             rescued = await store.rescue(

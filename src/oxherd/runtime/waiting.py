@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LOOK_AGAIN: Final = 1.0
 """Seconds after which the state is read again even without an event: events are hints."""
 
+_GOES_ON: Final[Any] = object()
+
 _AT_ONCE: Final = 500
 """How many reads are asked for together."""
 
@@ -58,16 +60,27 @@ async def _ended(store: Store, queue: str, job_id: str) -> Any:
         TimeoutError: it has not.
     """
     record, state = await _look(store, queue, job_id)
+    result = await _result(store, queue, job_id, record, state)
+    if result is not _GOES_ON:
+        return result
+    assert record is not None
+    reason = await doomed(store, record)
+    if reason is not None:
+        raise JobFailed(job_id, queue, reason)
+    raise TimeoutError(f"job {job_id!r} of queue {queue!r} has not finished")
+
+
+async def _result(
+    store: Store, queue: str, job_id: str, record: JobRecord | None, state: State | None
+) -> Any:
+    """What a job has come to, `_GOES_ON` while it has not ended."""
     if record is None:
         return await _from_log(store, queue, job_id)
     if state is State.COMPLETED:
         return decode(record.returnvalue or "null")
     if state is State.FAILED:
         raise _failure(record)
-    reason = await doomed(store, record)
-    if reason is not None:
-        raise JobFailed(job_id, queue, reason)
-    raise TimeoutError(f"job {job_id!r} of queue {queue!r} has not finished")
+    return _GOES_ON
 
 
 async def _until_finished(store: Store, queue: str, job_id: str) -> Any:
@@ -87,12 +100,9 @@ async def _ending(store: Store, queue: str, job_id: str) -> Any:
     cursor = await store.last_event_id(queue)
     while True:
         record, state = await _look(store, queue, job_id)
-        if record is None:
-            return await _from_log(store, queue, job_id)
-        if state is State.COMPLETED:
-            return decode(record.returnvalue or "null")
-        if state is State.FAILED:
-            raise _failure(record)
+        result = await _result(store, queue, job_id, record, state)
+        if result is not _GOES_ON:
+            return result
         hint = False
         look_at = monotonic() + _LOOK_AGAIN
         while not hint and (left := look_at - monotonic()) > 0:

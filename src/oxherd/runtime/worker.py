@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from oxherd.domain.checks import duration_ms
 from oxherd.domain.errors import Closed
 from oxherd.domain.names import check_queue_name
 from oxherd.domain.outcome import Held, Outcome, Released
@@ -20,7 +21,7 @@ from oxherd.runtime.reports import Reports
 from oxherd.runtime.runner import CLOSING, LOCK_LOST, Run, Runner
 from oxherd.runtime.tenancy import Tenancy
 from oxherd.runtime.upkeep import keep_up
-from oxherd.runtime.worker_options import WorkerOptions, milliseconds
+from oxherd.runtime.worker_options import WorkerOptions
 from oxherd.store import no_failpoint
 
 if TYPE_CHECKING:
@@ -170,9 +171,9 @@ class Worker:
         callback of this worker may call it too; there it only begins to close, and does not wait.
         """
         if self._closing is None:
-            limit = milliseconds(self.options.grace if grace is None else grace) / 1000
+            limit = duration_ms(self.options.grace if grace is None else grace) / 1000
             self._closing = asyncio.ensure_future(self._close(limit))
-        elif grace is not None and not self._closing.done() and not milliseconds(grace):
+        elif grace is not None and not self._closing.done() and not duration_ms(grace):
             self._cancel_all()
         current = asyncio.current_task()
         inside = any(run.task is current for run in self._runs.values())

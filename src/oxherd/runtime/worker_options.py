@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from oxherd.domain.checks import refuse, whole_number
+from oxherd.domain.checks import duration_ms, refuse, whole_number
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.keep import Keep
 from oxherd.domain.names import nearest
@@ -84,24 +84,24 @@ class WorkerOptions:
         elif self.limiter is not None and not isinstance(self.limiter, RateLimit):
             refuse("limiter", self.limiter, "a RateLimit or a mapping with max and duration")
         for name in ("lock_duration", "stalled_interval", "drain_delay"):
-            if not milliseconds(getattr(self, name)):
+            if not duration_ms(getattr(self, name)):
                 raise InvalidOption(f"option {name!r} must be more than 0 seconds")
         for value in (self.lock_renew_time, self.timeout, self.grace):
             if value is not None:
-                milliseconds(value)
+                duration_ms(value)
         _ = self.rules
 
     @property
     def lock_ms(self) -> int:
         """`lock_duration` in milliseconds."""
-        return milliseconds(self.lock_duration)
+        return duration_ms(self.lock_duration)
 
     @property
     def renew_ms(self) -> int:
         """`lock_renew_time` in milliseconds."""
         if self.lock_renew_time is None:
             return max(1, self.lock_ms // 2)
-        return max(1, milliseconds(self.lock_renew_time))
+        return max(1, duration_ms(self.lock_renew_time))
 
     @property
     def rate(self) -> RateLimit | None:
@@ -125,12 +125,3 @@ class WorkerOptions:
             backoffs=self.backoffs,
             max_started_attempts=self.max_started_attempts,
         )
-
-
-def milliseconds(duration: float | timedelta) -> int:
-    """A duration in milliseconds.
-
-    Raises:
-        InvalidOption: it is negative, not finite or not a duration.
-    """
-    return JobOptions(delay=duration).delay_ms
