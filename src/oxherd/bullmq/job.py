@@ -10,7 +10,7 @@ from oxherd.bullmq.adding import add_jobs, new_job
 from oxherd.bullmq.error_code import ErrorCode
 from oxherd.bullmq.errors import official, with_code
 from oxherd.bullmq.held_job import HeldJob
-from oxherd.bullmq.job_data import prefix_of
+from oxherd.bullmq.job_data import STATES, prefix_of
 from oxherd.domain.errors import (
     JobFailed,
     JobNotFound,
@@ -26,8 +26,6 @@ from oxherd.runtime.waiting import wait_until_finished
 if TYPE_CHECKING:
     from oxherd.bullmq.job_data import JobQueue
     from oxherd.domain.record import ChildLink
-
-_STATES_BY_LIST = {"wait": State.WAITING} | {state.value: state for state in State}
 
 
 class Job(HeldJob):
@@ -237,7 +235,7 @@ class Job(HeldJob):
     async def isInList(self, list_name: str) -> bool:
         """Whether it is in a state that is kept as a list."""
         state = (await self._store.states(self.queue.name, [self.id]))[0]
-        return state is not None and state is _STATES_BY_LIST.get(list_name)
+        return state is not None and state is STATES.get(list_name)
 
     async def waitUntilFinished(self, queueEvents: object = None, ttl: int | None = None) -> Any:
         """The result, once the job has ended, within `ttl` milliseconds.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from oxherd.bullmq import options
 from oxherd.domain.codec import decode
 from oxherd.domain.errors import NotSerializable
+from oxherd.domain.lifecycle import State
 from oxherd.domain.options import OnFailure
 from oxherd.domain.record import JobKey
 from oxherd.engines import redis_options
@@ -16,6 +17,11 @@ from oxherd.runtime.clock import wall_ms
 if TYPE_CHECKING:
     from oxherd.bullmq.connection import Connection
     from oxherd.domain.record import JobRecord
+
+STATES: Final[Mapping[str, State]] = {state.value: state for state in State} | {
+    "wait": State.WAITING
+}
+"""The states, by all the names that programs have for them."""
 
 _FLAGS = {
     OnFailure.FAIL_PARENT: "fpof",
@@ -240,4 +246,4 @@ def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-__all__ = ["JobData", "JobQueue", "prefix_of"]
+__all__ = ["STATES", "JobData", "JobQueue", "prefix_of"]

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from oxherd.bullmq import options
 from oxherd.bullmq.error_code import ErrorCode
 from oxherd.bullmq.errors import official, with_code
 from oxherd.bullmq.job import Job
+from oxherd.bullmq.job_data import STATES
 from oxherd.bullmq.job_scheduler import JobScheduler
 from oxherd.bullmq.queue_getters import QueueGetters
 from oxherd.domain.errors import BelongsToSchedule, JobNotFound, OxherdError, WrongState
 from oxherd.domain.lifecycle import State
 from oxherd.domain.rate_limit import RateLimit
-
-_AT_ONCE: Final = 1000
-_CLEANED: Final[Mapping[str, State]] = {
-    "completed": State.COMPLETED,
-    "failed": State.FAILED,
-    "active": State.ACTIVE,
-    "delayed": State.DELAYED,
-    "wait": State.WAITING,
-    "waiting": State.WAITING,
-    "prioritized": State.PRIORITIZED,
-    "waiting-children": State.WAITING_CHILDREN,
-}
+from oxherd.runtime.bulk import AT_ONCE, in_steps
+from oxherd.store import Refusal
 
 
 class Queue(QueueGetters):
@@ -153,7 +144,7 @@ class Queue(QueueGetters):
 
         Answers their ids.
         """
-        state = _CLEANED.get(type)
+        state = STATES.get(type)
         if state is None:
             return []
         ids = await self._store.clean(self.name, state, grace_ms=max(0, int(grace)), limit=limit)
@@ -184,20 +175,16 @@ class Queue(QueueGetters):
             opts: `state`: failed or completed; `timestamp`: only those that ended by then;
                 `count`: how many to take at once.
         """
-        asked = opts or {}
+        asked, name = opts or {}, self.name
         state = State(asked.get("state") or "failed")
-        left = (await self._store.counts(self.name))[state]
-        while left > 0:
-            some = min(left, asked.get("count") or _AT_ONCE)
-            records = await self._store.list_jobs(self.name, state, 0, some - 1)
-            by = asked.get("timestamp")
-            ids = [x.id for x in records if by is None or (x.finished_on or 0) <= by]
-            if not ids:
-                break
-            await self._store.reprocess(
-                self.name, ids, state, attempts_made=False, attempts_started=False
+
+        def again(ids: list[str]) -> Awaitable[list[Refusal]]:
+            return self._store.reprocess(
+                name, ids, state, attempts_made=False, attempts_started=False
             )
-            left -= len(ids)
+
+        at_once, by = asked.get("count") or AT_ONCE, asked.get("timestamp")
+        await in_steps(self._store, name, state, again, ended_by=by, at_once=at_once)
 
     async def promoteJobs(self, opts: options.Options | None = None) -> None:
         """Make all delayed jobs ready.
@@ -205,14 +192,12 @@ class Queue(QueueGetters):
         Args:
             opts: `count`: how many to take at once.
         """
-        left = (await self._store.counts(self.name))[State.DELAYED]
-        while left > 0:
-            some = min(left, (opts or {}).get("count") or _AT_ONCE)
-            records = await self._store.list_jobs(self.name, State.DELAYED, 0, some - 1)
-            if not records:
-                break
-            await self._store.promote(self.name, [record.id for record in records])
-            left -= len(records)
+        name, at_once = self.name, (opts or {}).get("count") or AT_ONCE
+
+        def promote(ids: list[str]) -> Awaitable[list[Refusal]]:
+            return self._store.promote(name, ids)
+
+        await in_steps(self._store, name, State.DELAYED, promote, at_once=at_once)
 
     async def trimEvents(self, maxLength: int) -> int:
         """Forget all events but about the newest `maxLength`; answers how many went."""

@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from oxherd.bullmq import dependencies
 from oxherd.bullmq.job import Job
+from oxherd.bullmq.job_data import STATES
 from oxherd.bullmq.queue_base import QueueBase
 from oxherd.domain.lifecycle import State
 from oxherd.domain.record import JobKey, JobRecord
 
-_STATES: Final[Mapping[str, State]] = {state.value: state for state in State} | {
-    "wait": State.WAITING
-}
 _ALL_TYPES: Final = (
     "active", "completed", "delayed", "failed", "prioritized", "waiting", "waiting-children",
 )  # fmt: skip
@@ -100,7 +98,7 @@ class QueueGetters(QueueBase):
         """How many jobs are in each of the states (all unless given), by the given names."""
         counts = await self._store.counts(self.name)
         return {
-            name: counts[_STATES[name]] if name in _STATES else 0
+            name: counts[STATES[name]] if name in STATES else 0
             for name in QueueGetters.sanitizeJobTypes(self, types)
         }
 
@@ -334,7 +332,7 @@ class QueueGetters(QueueBase):
         ]
 
     async def _records(self, name: str, start: int, end: int, asc: bool) -> list[JobRecord]:
-        state = _STATES.get(name)
+        state = STATES.get(name)
         if state is None:
             return []
         found = await self._store.list_jobs(self.name, state, start, end, ascending=asc)

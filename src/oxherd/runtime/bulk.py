@@ -1,4 +1,4 @@
-"""Verbs over many jobs of a state, a thousand at a time."""
+"""Verbs over many jobs of a state, some at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oxherd.domain.lifecycle import State
 if TYPE_CHECKING:
     from oxherd.store import Refusal, Store
 
-_AT_ONCE: Final = 1_000
+AT_ONCE: Final = 1_000
 
 
 async def run_again(
@@ -24,7 +24,7 @@ async def run_again(
     def again(ids: list[str]) -> Awaitable[list[Refusal]]:
         return store.reprocess(queue, ids, state)
 
-    return await _in_steps(store, queue, state, again, count=count, ended_by=ended_by)
+    return await in_steps(store, queue, state, again, count=count, ended_by=ended_by)
 
 
 async def promote_all(store: Store, queue: str, count: int | None) -> int:
@@ -33,22 +33,24 @@ async def promote_all(store: Store, queue: str, count: int | None) -> int:
     def promote(ids: list[str]) -> Awaitable[list[Refusal]]:
         return store.promote(queue, ids)
 
-    return await _in_steps(store, queue, State.DELAYED, promote, count=count)
+    return await in_steps(store, queue, State.DELAYED, promote, count=count)
 
 
-async def _in_steps(
+async def in_steps(
     store: Store,
     queue: str,
     state: State,
     verb: Callable[[list[str]], Awaitable[list[Refusal]]],
     *,
-    count: int | None,
+    count: int | None = None,
     ended_by: int | None = None,
+    at_once: int = AT_ONCE,
 ) -> int:
+    """Call `verb` on the jobs of a state, as `run_again` does; answers for how many it worked."""
     left = (await store.counts(queue))[state] if count is None else count
     done = 0
     while left > 0:
-        records = await store.list_jobs(queue, state, 0, min(left, _AT_ONCE) - 1)
+        records = await store.list_jobs(queue, state, 0, min(left, at_once) - 1)
         ids = [
             record.id
             for record in records
