@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.interop.node import NodeProgram
-from tests.interop.observe import observed
+from tests.interop.observe import observed, told
 from tests.interop.sides import NodeSide, OxherdSide, until
 from tests.interop.steering import SCENES, Scene, Step
 from tests.interop.steers import NodeSteer, OxherdSteer, Refused, Steer
@@ -124,7 +124,10 @@ async def _check_times(scene: Scene, store: Store) -> None:
             if job is not None and job.processed_on and job.finished_on:
                 times[job.id] = job.processed_on, job.finished_on
     if scene.order:
-        assert tuple(sorted(times, key=lambda one: times[one])) == scene.order
+        starts = [
+            event["jobId"] for event in await told(store, "work") if event["name"] == "active"
+        ]
+        assert tuple(starts) == scene.order
     if scene.apart is not None:
         first, second, least = scene.apart
         assert times[second][0] - times[first][0] >= least
