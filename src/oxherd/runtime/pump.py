@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.checks import duration_ms
@@ -30,7 +30,9 @@ from oxherd.domain.outcome import (
     failed,
     raised,
 )
+from oxherd.runtime.begun import all_done, begun
 from oxherd.runtime.clock import monotonic
+from oxherd.runtime.ear import Ear
 from oxherd.runtime.firing import fire
 from oxherd.runtime.ids import TokenSource
 from oxherd.runtime.job import Job
@@ -39,7 +41,7 @@ from oxherd.runtime.runner import Run
 if TYPE_CHECKING:
     from oxherd.domain.record import JobRecord
     from oxherd.runtime.worker_options import WorkerOptions
-    from oxherd.store import Claimed, FailPoint, Store, Wakeup
+    from oxherd.store import Claimed, FailPoint, Store
 
 _log: Final = logging.getLogger("oxherd.pump")
 
@@ -49,13 +51,15 @@ _ASK_AGAIN: Final = 0.02
 """Seconds after which free slots ask again for when the next job is due, if nothing happened."""
 
 Settled = Callable[[Run, Outcome], None]
+Ended = tuple[Run, Outcome | None]
 
 
 class Pump:
     """Keeps a worker's slots full, with one round trip at a time.
 
-    Each trip carries every outcome that gathered since the last one, and asks for as many jobs as
-    there are free slots. Outcomes are kept, and sent again, until the store has answered.
+    Each trip carries every outcome that gathered since the last one, and claims jobs for half of
+    the slots at most: one half is on its way while the other runs. Outcomes are kept, and sent
+    again, until the store has answered.
 
     Args:
         store: where the jobs are.
@@ -92,8 +96,8 @@ class Pump:
         self._on_idle = on_idle
         self._failpoint = failpoint
         self._tokens = TokenSource()
-        self._wakeup: Wakeup = store.wakeup(queue, options.name)
-        self._outcomes: list[tuple[Run, Outcome | None]] = []
+        self._outcomes: list[Ended] = []
+        self._claimed: list[Run] = []
         self._running = 0
         self._hungry = True
         self._pause = 0.0
@@ -103,12 +107,20 @@ class Pump:
         self._rules = options.rules
         self._metrics = options.metrics or 0
         self._verbs = self._verbs_by_kind()
+        self._concurrency = options.concurrency
+        self._most = (options.concurrency + 1) // 2
         self._rate = options.rate
         self._lock_ms = options.lock_ms
         self._drain_ms = duration_ms(options.drain_delay)
         self._claiming = True
-        self._news = asyncio.Event()
-        self._ear: asyncio.Task[None] | None = None
+        self._news: asyncio.Future[None] | None = None
+        self._heard = False
+        self._ear = Ear(
+            store.wakeup(queue, options.name),
+            longest_ms=self._drain_ms,
+            on_sign=self._hear,
+            on_error=on_error,
+        )
         self._firings: set[asyncio.Task[None]] = set()
 
     def settle(self, run: Run, outcome: Outcome | None) -> None:
@@ -117,32 +129,29 @@ class Pump:
             # Also where no limit gives a number: there the store's hold holds nobody.
             self._hold(outcome.duration_ms)
         self._outcomes.append((run, outcome))
-        self._news.set()
+        self._tell()
 
     def stop_claiming(self) -> None:
         """Claim no more; the loop ends when everything that runs is settled."""
         self._claiming = False
-        self._news.set()
+        self._tell()
 
     def resume_claiming(self) -> None:
         """Claim again after `stop_claiming`."""
         self._claiming = True
         self._hungry = True
-        self._news.set()
+        self._tell()
 
     async def pump(self, *, until_stopped: Callable[[], bool]) -> None:
         """Go round until `until_stopped()` and everything is settled."""
-        self._wakeup.attend()
+        self._ear.attend()
         try:
-            while True:
-                if not self._running and not self._outcomes and until_stopped():
-                    return
+            while self._running or self._outcomes or not until_stopped():
                 await self._round()
         finally:
             for firing in self._firings:
                 firing.cancel()
-            await self._stop_listening()
-            await self._wakeup.aclose()
+            await self._ear.aclose()
 
     def _hold(self, duration_ms: int) -> None:
         """Claim nothing for so long."""
@@ -150,52 +159,48 @@ class Pump:
         self._hungry = True
 
     async def _round(self) -> None:
-        self._news.clear()
-        free = self._options.concurrency - self._running + len(self._outcomes)
+        free = self._concurrency - self._running + len(self._outcomes)
         able = self._claiming and free > 0
         held = self._held_until - monotonic() if self._held_until else 0.0
         if held <= 0:
             self._held_until = held = 0.0
         asking = able and not held and (self._hungry or bool(self._outcomes))
         if not self._outcomes and not asking:
-            await self._listen(able=able, held=held)
+            if self._claimed:
+                self._start_claimed()
+            else:
+                await self._listen(able=able, held=held)
             return
         try:
-            await self._trip(free if asking else 0)
+            await self._trip(min(free, self._most) if asking else 0)
             self._pause = 0.0
         except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
             self._on_error(error)
             if not isinstance(error, (StoreUnavailable, StoreFull)):
                 _log.exception("a round trip for queue %r failed", self._queue)
+            self._start_claimed()
             self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
             await asyncio.sleep(self._pause)
 
     async def _trip(self, limit: int) -> None:
-        """Settle and claim: the verbs are submitted in one tick, the engine groups them."""
+        """Settle and claim: the verbs are called in one tick, the engine groups them."""
         gathered, self._outcomes = self._outcomes, []
-        calls = self._settling(gathered)
-        tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(call) for _, call in calls]
+        settling = self._settling(gathered)
         token = self._tokens.new_token()
-        claim: asyncio.Task[Claimed] | None = None
-        if limit:
-            claim = asyncio.ensure_future(
-                self._store.claim(
-                    self._queue,
-                    limit,
-                    token=token,
-                    lock_ms=self._lock_ms,
-                    worker=self._options.name,
-                    rate=self._rate,
-                )
-            )
+        claiming = begun(partial(self._claim, limit, token)) if limit else None
+        if self._claimed:
+            # Let the trip go out first: the store works while these do.
+            await asyncio.sleep(0)
+            self._start_claimed()
         self._failpoint("pump.before_answer")
-        await _all_done([*tasks, claim] if claim is not None else tasks)
+        calls: list[asyncio.Future[Any]] = [call for _, call in settling]
+        await all_done(calls if claiming is None else [*calls, claiming])
         self._failpoint("pump.after_answer")
         problem: BaseException | None = None
-        for (items, _), task in zip(calls, tasks, strict=True):
-            error = task.exception()
+        for items, call in settling:
+            error = call.exception()
             if error is None:
-                self._answered(items, task.result())
+                self._answered(items, call.result())
             else:
                 problem = error
                 # Kept: what was sent may have happened, and sending it again is harmless.
@@ -203,30 +208,40 @@ class Pump:
         for run, outcome in gathered:
             if outcome is None:
                 self._free(run)
-        if claim is not None:
-            error = claim.exception()
+        if claiming is not None:
+            error = claiming.exception()
             if error is None:
-                self._claimed(claim.result(), token, limit)
+                self._take(claiming.result(), token, limit)
             else:
                 problem = error
                 self._hungry = True
         if problem is not None:
             raise problem
 
+    def _claim(self, limit: int, token: str) -> Awaitable[Claimed]:
+        return self._store.claim(
+            self._queue,
+            limit,
+            token=token,
+            lock_ms=self._lock_ms,
+            worker=self._options.name,
+            rate=self._rate,
+        )
+
     def _settling(
-        self, gathered: Sequence[tuple[Run, Outcome | None]]
-    ) -> list[tuple[list[tuple[Run, Outcome | None]], Coroutine[Any, Any, list[Any]]]]:
+        self, gathered: Sequence[Ended]
+    ) -> list[tuple[list[Ended], asyncio.Future[list[Any]]]]:
         """One call for each kind of outcome that there is."""
-        kinds: dict[type, list[tuple[Run, Outcome | None]]] = {}
-        for pair in gathered:
-            if pair[1] is not None:
-                kinds.setdefault(type(pair[1]), []).append(pair)
+        kinds: dict[type, list[Ended]] = {}
+        for ended in gathered:
+            if ended[1] is not None:
+                kinds.setdefault(type(ended[1]), []).append(ended)
         return [
-            (pairs, self._verbs[kind]([outcome for _, outcome in pairs]))
-            for kind, pairs in kinds.items()
+            (items, begun(partial(self._verbs[kind], [outcome for _, outcome in items])))
+            for kind, items in kinds.items()
         ]
 
-    def _verbs_by_kind(self) -> dict[type, Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]]:
+    def _verbs_by_kind(self) -> dict[type, Callable[[list[Any]], Awaitable[list[Any]]]]:
         store, queue = self._store, self._queue
         return {
             Completion: lambda items: store.complete(queue, items, metrics=self._metrics),
@@ -243,9 +258,7 @@ class Pump:
         await self._store.hold(self._queue, max(item.duration_ms for item in items))
         return await self._store.release(self._queue, _held(items))
 
-    def _answered(
-        self, items: Sequence[tuple[Run, Outcome | None]], answers: Sequence[Any]
-    ) -> None:
+    def _answered(self, items: Sequence[Ended], answers: Sequence[Any]) -> None:
         for (run, outcome), answer in zip(items, answers, strict=True):
             if outcome is None:
                 continue
@@ -277,14 +290,14 @@ class Pump:
         self._running -= 1
         self._on_freed(run)
 
-    def _claimed(self, claimed: Claimed, token: str, limit: int) -> None:
+    def _take(self, claimed: Claimed, token: str, limit: int) -> None:
         firing = self._fire([job for job in claimed.jobs if job.schedule_id is not None])
+        self._running += len(claimed.jobs)
         for record in claimed.jobs:
-            self._running += 1
             run = Run(record, token, Job(record, self._store, token))
             if record.schedule_id is not None:
                 run.firing = firing
-            self._start(run)
+            self._claimed.append(run)
         self._hungry = len(claimed.jobs) >= limit
         if claimed.retry_after_ms:
             # Not for longer: the limit may be lifted meanwhile, which nobody hears.
@@ -313,6 +326,23 @@ class Pump:
         task.add_done_callback(self._firings.discard)
         return task
 
+    def _start_claimed(self) -> None:
+        claimed, self._claimed = self._claimed, []
+        for run in claimed:
+            self._start(run)
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def _hear(self) -> None:
+        self._heard = True
+        self._tell()
+
+    def _look(self) -> None:
+        self._hungry = True
+        self._tell()
+
     async def _listen(self, *, able: bool, held: float) -> None:
         """Wait for an outcome, or with free slots for a sign that there may be jobs.
 
@@ -320,28 +350,23 @@ class Pump:
             able: there are free slots to fill.
             held: for how many seconds no job may be claimed all the same.
         """
-        waiting: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._news.wait())]
-        listening = able and not held
-        if listening and self._ear is None:
-            self._ear = asyncio.ensure_future(self._wakeup.wait(self._drain_ms))
-        if self._ear is not None:
-            waiting.append(self._ear)
-        timeout = (held or max(0.0, self._look_again - monotonic())) if able else None
-        try:
-            done, _ = await asyncio.wait(
-                waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            waiting[0].cancel()
-        self._hungry = self._hungry or (able and waiting[0] not in done)
-        if self._ear is not None and self._ear in done:
-            ear, self._ear = self._ear, None
-            error = ear.exception()
-            if error is not None:
-                self._on_error(error)
-                await asyncio.sleep(_FIRST_PAUSE)
-            elif not listening:
+        if self._heard:
+            self._heard = False
+            self._hungry = self._hungry or able
+            if not able or held:
                 await self._pass_on()
+            return
+        if able and not held:
+            self._ear.listen()
+        loop = asyncio.get_running_loop()
+        self._news = loop.create_future()
+        seconds = held or max(0.0, self._look_again - monotonic())
+        timer = loop.call_later(seconds, self._look) if able else None
+        try:
+            await self._news
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _pass_on(self) -> None:
         """A wake-up heard with full hands is another worker's."""
@@ -352,25 +377,7 @@ class Pump:
         except OxherdError as error:
             self._on_error(error)
 
-    async def _stop_listening(self) -> None:
-        if self._ear is not None:
-            self._ear.cancel()
-            with suppress(asyncio.CancelledError, OxherdError):
-                await self._ear
-            self._ear = None
-
 
 def _held(items: Sequence[Held]) -> list[Held]:
     """Outcomes as no more than what they settle."""
     return [Held(item.id, item.token) for item in items]
-
-
-async def _all_done(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Wait for tasks, and take them along when cancelled."""
-    try:
-        if tasks:
-            await asyncio.wait(tasks)
-    except asyncio.CancelledError:
-        for task in tasks:
-            task.cancel()
-        raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from oxherd.domain.errors import OxherdError
@@ -45,9 +45,13 @@ class LockKeeper(Protocol):
 
 
 class Work(Protocol):
-    """Who runs jobs holds this."""
+    """Who runs jobs holds this.
 
-    async def claim(
+    What settles and claims is on its way when the call returns, in the order of the calls; those of
+    one tick of the event loop may share a round trip. The answer is awaited, or not.
+    """
+
+    def claim(
         self,
         queue: str,
         limit: int,
@@ -56,7 +60,7 @@ class Work(Protocol):
         lock_ms: int,
         worker: str | None = None,
         rate: RateLimit | None = None,
-    ) -> Claimed:
+    ) -> Awaitable[Claimed]:
         """Take up to `limit` jobs for `lock_ms`; `token` is fresh for every call.
 
         Due jobs are promoted first (`promote_due`), even when the queue is paused. Claiming sets
@@ -72,9 +76,9 @@ class Work(Protocol):
         """
         ...
 
-    async def complete(
+    def complete(
         self, queue: str, items: Sequence[Completion], *, metrics: int = 0
-    ) -> list[Refusal]:
+    ) -> Awaitable[list[Refusal]]:
         """End jobs well: store the result, settle the parents, apply retention.
 
         With `metrics` each is counted, and that many points of a minute are kept.
@@ -85,9 +89,9 @@ class Work(Protocol):
         """
         ...
 
-    async def fail(
+    def fail(
         self, queue: str, items: Sequence[Failure], *, metrics: int = 0
-    ) -> list[Refusal]:
+    ) -> Awaitable[list[Refusal]]:
         """End jobs badly, for good: each edge's policy decides what the parent does.
 
         `metrics` as in `complete`.
@@ -98,32 +102,36 @@ class Work(Protocol):
         """
         ...
 
-    async def retry(self, queue: str, items: Sequence[Retrial]) -> list[Refusal]:
+    def retry(self, queue: str, items: Sequence[Retrial]) -> Awaitable[list[Refusal]]:
         """An attempt failed and another follows, at once (as `add` would place it) or delayed.
 
         Counts the attempt and stores the reason. Refusals: `JobNotFound`, `LockLost`.
         """
         ...
 
-    async def postpone(self, queue: str, items: Sequence[Postponement]) -> list[Refusal]:
+    def postpone(self, queue: str, items: Sequence[Postponement]) -> Awaitable[list[Refusal]]:
         """Run again later; no attempt is counted. Refusals: `JobNotFound`, `LockLost`."""
         ...
 
-    async def await_children(self, queue: str, items: Sequence[Held]) -> list[OxherdError | bool]:
+    def await_children(
+        self, queue: str, items: Sequence[Held]
+    ) -> Awaitable[list[OxherdError | bool]]:
         """Wait for pending children; False, and nothing changes, when there are none.
 
         Refusals: `JobNotFound`, `LockLost`, `HasFailedChildren` (a child failed the parent).
         """
         ...
 
-    async def release(self, queue: str, items: Sequence[Held]) -> list[Refusal]:
+    def release(self, queue: str, items: Sequence[Held]) -> Awaitable[list[Refusal]]:
         """Give jobs back to the front, item by item: the last is claimed first. No attempt counts.
 
         Refusals: `JobNotFound`, `LockLost`.
         """
         ...
 
-    async def extend_locks(self, queue: str, items: Sequence[Held], lock_ms: int) -> list[Refusal]:
+    def extend_locks(
+        self, queue: str, items: Sequence[Held], lock_ms: int
+    ) -> Awaitable[list[Refusal]]:
         """Hold jobs for another `lock_ms` from now. Refusals: `JobNotFound`, `LockLost`."""
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -38,6 +38,10 @@ OK: Final = "ok"
 """What a script answers for an item that it did."""
 
 
+def _as_it_is(answer: Any) -> Any:
+    return answer
+
+
 class Calls:
     """What every part of the store stands on: the one connection, and the calls of scripts."""
 
@@ -63,23 +67,35 @@ class Calls:
     def prefix(self) -> str:
         return self._prefix
 
-    async def _run(self, verb: str, queue: str, *values: Any, repeatable: bool = True) -> Any:
+    def _run(
+        self,
+        verb: str,
+        queue: str,
+        *values: Any,
+        read: Callable[[Any], Any] = _as_it_is,
+        repeatable: bool = True,
+    ) -> asyncio.Future[Any]:
+        """What a verb's script answers, as `read` reads it; the call is on its way already."""
+
+        def answered(answer: Any) -> Any:
+            self._failpoint(f"redis.{verb}.after_answer")
+            return read(answer)
+
         self._failpoint(f"redis.{verb}.before_send")
-        answer = await self._client.run(
-            SCRIPTS[verb], self._base(queue), *values, repeatable=repeatable
+        return self._client.run(
+            SCRIPTS[verb], self._base(queue), *values, read=answered, repeatable=repeatable
         )
-        self._failpoint(f"redis.{verb}.after_answer")
-        return answer
 
     async def _read(self, script: str, queue: str, *values: Any) -> Any:
         """The answer of a script that is no verb: it only reads, and has no fail-points."""
         return await self._client.run(SCRIPTS[script], self._base(queue), *values)
 
-    async def _settle(
+    def _settle(
         self, verb: str, queue: str, items: Sequence[Held], *values: Any
-    ) -> list[Refusal]:
-        answers = await self._run(verb, queue, *values)
-        return refusals(verb.replace("_", " "), queue, [item.id for item in items], answers)
+    ) -> asyncio.Future[list[Refusal]]:
+        job_ids = [item.id for item in items]
+        read = partial(refusals, verb.replace("_", " "), queue, job_ids)
+        return self._run(verb, queue, *values, read=read)
 
     def _base(self, queue: str) -> str:
         return queue_base(self._prefix, queue)

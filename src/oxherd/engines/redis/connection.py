@@ -1,7 +1,8 @@
 """The connection to the server: what is asked in one tick of the loop goes out together.
 
-Nothing is sent again below this file. Here a command whose answer was lost is sent again, since
-our scripts find their own work done; `claim`, `append_log` and `publish_event` are not.
+Nobody waits for the answers to what went out before. Nothing is sent again below this file. Here
+a command whose answer was lost is sent again, since our scripts find their own work done; `claim`,
+`append_log` and `publish_event` are not.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from oxherd.domain.errors import (
     StoreFull,
     WrongLoop,
 )
+from oxherd.engines.redis.pipe import Pipe, Refusal, hang_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from oxherd.engines.redis.endpoint import Endpoint
     from oxherd.engines.redis.scripts import Command, Script
@@ -34,7 +36,8 @@ _CANCEL_AGAIN_SECONDS: Final = 0.05
 _FIRST_VALUE: Final = 2
 """Where a script's own values begin among its arguments: after the number of keys, and the key."""
 _PASSING: Final = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN")
-"""Answers of a server that did nothing and soon will."""
+"""First words of a server that did nothing and soon will."""
+_FORBIDDEN: Final = ("MISCONF", "NOAUTH", "NOPERM", "WRONGPASS")
 
 _TROUBLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 
@@ -51,23 +54,16 @@ async def end(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-async def hang_up(connection: Any) -> None:
-    """Close a connection at once, leaving nothing for the loop to warn about."""
-    writer = connection._writer  # noqa: SLF001 - its own close may wait for the peer
-    if writer is not None:
-        writer.transport.abort()
-    await connection.disconnect(nowait=True)
-    # The transport closes its socket in the next round of the loop.
-    await asyncio.sleep(0)
-
-
 @dataclass(slots=True, eq=False)
 class _Call:
     answer: asyncio.Future[Any]
     arguments: Command
     script: Script | None = None
     """Whose arguments they are; without one they are a whole command."""
+    read: Callable[[Any], Any] | None = None
     repeatable: bool = True
+    own: bool = False
+    """The client's: it takes a refusal for an answer, and asks no second time."""
     again: Mapping[int, bytes] | None = None
     """The arguments that change when it may have been done already."""
     sent: bool = False
@@ -93,11 +89,14 @@ class Client:
         self._scripts = tuple(scripts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._connection: Any = None
+        self._pipe: Pipe[_Call] | None = None
         self._known: set[str] = set()
-        self._taught = False
+        self._ready = False
         self._waiting: list[_Call] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._returned: list[_Call] = []
+        self._flushing = False
+        self._preparing: asyncio.Task[None] | None = None
+        self._pause = 0.0
 
     def enter_loop(self) -> asyncio.AbstractEventLoop:
         """The running loop, which is the client's from its first use.
@@ -115,15 +114,18 @@ class Client:
             raise WrongLoop("this store belongs to another event loop; connect once per loop")
         return loop
 
-    async def run(
+    def run(
         self,
         script: Script,
         base: str,
         *values: Any,
+        read: Callable[[Any], Any] | None = None,
         repeatable: bool = True,
         again: Mapping[int, Any] | None = None,
-    ) -> Any:
-        """The answer of a script; `again` has the values that change in a second sending.
+    ) -> asyncio.Future[Any]:
+        """The answer of a script, as `read` reads it; it goes out at the end of this tick.
+
+        `again` has the values that change in a second sending.
 
         Raises:
             StoreUnavailable: the server cannot be reached.
@@ -132,107 +134,174 @@ class Client:
         """
         loop = self.enter_loop()
         call = _Call(loop.create_future(), script.arguments(base, values), script)
+        call.read = read
         call.repeatable = repeatable
         if again is not None:
             call.again = {at + _FIRST_VALUE: str(value).encode() for at, value in again.items()}
-        return await self._submit(call)
+        return self._submit(call, loop)
 
-    async def ask(self, *command: str, repeatable: bool = True) -> Any:
+    def ask(self, *command: str, repeatable: bool = True) -> asyncio.Future[Any]:
         """The answer of a plain command; errors as in `run`."""
+        loop = self.enter_loop()
         words = tuple(word.encode() for word in command)
-        call = _Call(self.enter_loop().create_future(), words, repeatable=repeatable)
-        return await self._submit(call)
+        return self._submit(_Call(loop.create_future(), words, repeatable=repeatable), loop)
 
     async def aclose(self) -> None:
         """Close the connection; what still waits raises `Closed`."""
         self._closed = True
-        if self._sending is not None:
-            await end(self._sending)
-        for call in self._waiting:
+        if self._preparing is not None:
+            await end(self._preparing)
+        unanswered = await self._drop()
+        for call in (*unanswered, *self._take_waiting()):
             _refuse(call, Closed("the store was closed"))
-        self._waiting = []
-        await self._drop()
 
-    def _submit(self, call: _Call) -> asyncio.Future[Any]:
+    def _submit(self, call: _Call, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
         self._waiting.append(call)
-        if self._sending is None:
-            # The task starts after all that is ready now: what they submit goes out together.
-            self._sending = call.answer.get_loop().create_task(self._send_all())
+        if not self._flushing:
+            # After all that is ready now: what they submit goes out together.
+            self._flushing = True
+            loop.call_soon(self._flush)
         return call.answer
 
-    async def _send_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._closed or self._preparing is not None or not (self._waiting or self._returned):
+            return
+        if not self._ready or self._pipe is None:
+            assert self._loop is not None
+            self._preparing = self._loop.create_task(self._prepare())
+            return
+        # Whoever was cancelled before the sending wants nothing sent.
+        calls = [call for call in self._take_waiting() if not call.answer.done()]
+        if calls:
+            self._send(self._pipe, calls)
+
+    def _send(self, pipe: Pipe[_Call], calls: Sequence[_Call]) -> None:
+        for call in calls:
+            call.sent = True
+        pipe.send([call.command(self._known) for call in calls], calls)
+
+    def _take_waiting(self) -> list[_Call]:
+        """What is to be sent: what came back goes first."""
+        calls = self._returned + self._waiting
+        self._returned, self._waiting = [], []
+        return calls
+
+    async def _prepare(self) -> None:
+        """Have a server that knows the scripts, as long as anybody waits for one."""
         try:
-            while self._waiting:
-                calls, self._waiting = self._waiting, []
-                # Whoever was cancelled before the sending wants nothing sent.
-                calls = [call for call in calls if not call.answer.done()]
+            while not self._ready and (self._waiting or self._returned):
+                await asyncio.sleep(self._pause)
                 try:
-                    problem = await self._exchange(calls)
-                except asyncio.CancelledError:
-                    self._waiting = calls + self._waiting
-                    raise
-                again = [call for call in calls if not call.answer.done()]
-                if problem is not None:
-                    again = self._give_up(again, problem, loop.time())
-                self._waiting = again + self._waiting
-                if problem is None:
-                    pause = _FIRST_PAUSE
-                elif self._waiting:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE)
+                    if self._pipe is None:
+                        self._pipe = await self._connect()
+                    await self._teach(self._pipe)
+                    self._ready = True
+                except (exceptions.AuthenticationError, exceptions.DataError) as error:
+                    self._refuse_all(error)
+                except (*_TROUBLE, exceptions.RedisError) as error:
+                    await self._drop()
+                    self._set_back(error)
+                except Exception as error:  # noqa: BLE001 - nobody may be left waiting, whatever went wrong
+                    await self._drop()
+                    self._refuse_all(error)
         finally:
-            self._sending = None
+            self._preparing = None
+        self._flush()
 
-    async def _exchange(self, calls: list[_Call]) -> Exception | None:
-        """Send calls and take their answers; what was in the way, if anything was."""
-        if not calls:
-            return None
-        passing: Exception | None = None
+    async def _connect(self) -> Pipe[_Call]:
+        connection = self.endpoint.connection()
         try:
-            connection = await self._connected()
-            packed = connection.pack_commands([call.command(self._known) for call in calls])
-            for call in calls:
-                call.sent = True
-            await connection.send_packed_command(packed, check_health=False)
-            for call in calls:
-                try:
-                    reply = await connection.read_response()
-                except exceptions.ResponseError as error:
-                    passing = self._take_error(call, error) or passing
-                else:
-                    if not call.answer.done():
-                        call.answer.set_result(reply)
-        except (*_TROUBLE, exceptions.RedisError) as error:
-            await self._drop()
-            if isinstance(error, (exceptions.AuthenticationError, exceptions.DataError)):
-                self._refuse_all(calls, error)
-                return None
-            return error
-        except BaseException as error:
-            await self._drop()
-            if not isinstance(error, Exception):
-                raise
-            # Nobody may be left waiting for an answer, whatever went wrong here.
-            self._refuse_all(calls, error)
-        return passing
+            await connection.connect()
+            return Pipe(connection, on_reply=self._reply, on_lost=self._lost)
+        except BaseException:
+            await hang_up(connection)
+            raise
 
-    def _take_error(self, call: _Call, error: exceptions.ResponseError) -> Exception | None:
-        """Settle a call that the server refused; the error if it is to be sent again later."""
-        if isinstance(error, exceptions.NoScriptError) and call.script is not None:
-            call.sent = False
+    async def _teach(self, pipe: Pipe[_Call]) -> None:
+        """Have the server know every script: a call that came back would come after later ones.
+
+        Where that is not allowed, the first call of each brings its script along.
+        """
+        self._known.clear()
+        if not self._scripts:
+            return
+        digests = [script.digest for script in self._scripts]
+        [found] = await self._own(pipe, [(b"SCRIPT", b"EXISTS", *digests)])
+        if isinstance(found, Refusal):
+            return
+        missing = [
+            script for script, is_there in zip(self._scripts, found, strict=True) if not is_there
+        ]
+        loads = [(b"SCRIPT", b"LOAD", script.source) for script in missing]
+        answers = zip(missing, await self._own(pipe, loads), strict=True)
+        refused = {script.name for script, answer in answers if isinstance(answer, Refusal)}
+        self._known |= {script.name for script in self._scripts} - refused
+
+    async def _own(self, pipe: Pipe[_Call], commands: Sequence[Command]) -> list[Any]:
+        """The answers to commands of the client's own, refusals among them."""
+        loop = asyncio.get_running_loop()
+        calls = [_Call(loop.create_future(), command, own=True) for command in commands]
+        if calls:
+            self._send(pipe, calls)
+        return await asyncio.gather(*(call.answer for call in calls))
+
+    def _reply(self, call: _Call, reply: Any) -> None:
+        if isinstance(reply, Refusal) and not call.own:
+            self._take_refusal(call, reply)
+            return
+        if not call.own:
+            self._pause = 0.0
+        if call.answer.done():
+            return
+        try:
+            call.answer.set_result(reply if call.read is None else call.read(reply))
+        except Exception as error:  # noqa: BLE001 - whoever waits is to hear of it
+            call.answer.set_exception(error)
+
+    def _take_refusal(self, call: _Call, refusal: Refusal) -> None:
+        """Settle a call that the server refused, or have it sent again."""
+        word = str(refusal).partition(" ")[0]
+        if word == "NOSCRIPT" and call.script is not None:
             call.unknown = True
-            self._taught = False
-            return None
-        if _is_passing(error):
+            self._send_again([call])
+        elif word in _PASSING:
             call.sent = False
-            return error
-        _refuse(call, _refusal(call, error, self.endpoint))
-        return None
+            self._send_again([call])
+            self._set_back(refusal)
+        else:
+            _refuse(call, _error(call, word, refusal, self.endpoint))
 
-    def _give_up(self, calls: list[_Call], problem: Exception, now: float) -> list[_Call]:
-        """Refuse the calls whose time is over; those to be sent again."""
+    def _send_again(self, calls: Sequence[_Call]) -> None:
+        self._returned += calls
+        self._ready = False
+        self._flush()
+
+    def _lost(self, pipe: Pipe[_Call], unanswered: Sequence[_Call], error: Exception) -> None:
+        """The connection is gone: what had no answer is sent again, where that is harmless."""
+        if pipe is not self._pipe:
+            return
+        self._pipe = None
+        self._ready = False
+        for call in unanswered:
+            if call.own and not call.answer.done():
+                call.answer.set_exception(exceptions.ConnectionError(str(error)))
+        returned = [call for call in unanswered if not call.own and not call.answer.done()]
+        if returned:
+            self._returned += returned
+            self._set_back(error)
+            self._flush()
+
+    def _set_back(self, problem: Exception) -> None:
+        """Pause longer, and refuse the calls whose time is over."""
+        self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
+        assert self._loop is not None
+        now = self._loop.time()
+        self._returned = self._patient(self._returned, problem, now)
+        self._waiting = self._patient(self._waiting, problem, now)
+
+    def _patient(self, calls: Sequence[_Call], problem: Exception, now: float) -> list[_Call]:
+        """Those of these calls that are to be sent again; the others are refused."""
         again: list[_Call] = []
         for call in calls:
             if call.failing_since is None:
@@ -247,77 +316,24 @@ class Client:
                 again.append(call)
         return again
 
-    def _refuse_all(self, calls: list[_Call], error: Exception) -> None:
-        for call in calls:
+    def _refuse_all(self, error: Exception) -> None:
+        for call in self._take_waiting():
             _refuse(call, self.endpoint.unavailable(error))
 
-    async def _connected(self) -> Any:
-        if self._connection is None:
-            self._connection = self.endpoint.connection()
-        if not self._connection.is_connected:
-            await self._connection.connect()
-        if not self._taught:
-            await self._teach(self._connection)
-        return self._connection
-
-    async def _teach(self, connection: Any) -> None:
-        """Have the server know every script: a call that came back would come after later ones.
-
-        Where that is not allowed, the first call of each brings its script along.
-        """
-        self._taught = True
-        self._known.clear()
-        if not self._scripts:
-            return
-        digests = [script.digest for script in self._scripts]
-        [found] = await _replies(connection, [(b"SCRIPT", b"EXISTS", *digests)])
-        if isinstance(found, exceptions.ResponseError):
-            return
-        missing = [
-            script for script, is_there in zip(self._scripts, found, strict=True) if not is_there
-        ]
-        refused: set[str] = set()
-        if missing:
-            loads = [(b"SCRIPT", b"LOAD", script.source) for script in missing]
-            refused = {
-                script.name
-                for script, reply in zip(missing, await _replies(connection, loads), strict=True)
-                if isinstance(reply, exceptions.ResponseError)
-            }
-        self._known |= {script.name for script in self._scripts} - refused
-
-    async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        self._taught = False
-        if connection is not None:
-            await hang_up(connection)
+    async def _drop(self) -> Sequence[_Call]:
+        """Hang up; the calls that will have no answer."""
+        pipe, self._pipe = self._pipe, None
+        self._ready = False
+        return () if pipe is None else await pipe.aclose()
 
 
-async def _replies(connection: Any, commands: Sequence[Command]) -> list[Any]:
-    """The replies to commands that go out together, refusals among them."""
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    replies: list[Any] = []
-    for _ in commands:
-        try:
-            replies.append(await connection.read_response())
-        except exceptions.ResponseError as error:
-            replies.append(error)
-    return replies
-
-
-def _is_passing(error: exceptions.ResponseError) -> bool:
-    return isinstance(error, exceptions.ReadOnlyError) or str(error).startswith(_PASSING)
-
-
-def _refusal(call: _Call, error: exceptions.ResponseError, endpoint: Endpoint) -> OxherdError:
-    if isinstance(error, exceptions.OutOfMemoryError):
-        return StoreFull(f"{endpoint.shown} has no room: {error}")
-    if isinstance(error, (exceptions.AuthorizationError, exceptions.NoPermissionError)) or str(
-        error
-    ).startswith(("MISCONF", "NOAUTH", "NOPERM")):
-        return endpoint.unavailable(error)
+def _error(call: _Call, word: str, refusal: Refusal, endpoint: Endpoint) -> OxherdError:
+    if word == "OOM":
+        return StoreFull(f"{endpoint.shown} has no room: {refusal}")
+    if word in _FORBIDDEN:
+        return endpoint.unavailable(refusal)
     name = call.script.name if call.script is not None else call.arguments[0].decode()
-    return OxherdError(f"{endpoint.shown} refuses {name}: {error}")
+    return OxherdError(f"{endpoint.shown} refuses {name}: {refusal}")
 
 
 def _refuse(call: _Call, error: OxherdError) -> None:
@@ -325,4 +341,4 @@ def _refuse(call: _Call, error: OxherdError) -> None:
         call.answer.set_exception(error)
 
 
-__all__ = ["Client", "end", "hang_up"]
+__all__ = ["Client", "end"]

@@ -9,8 +9,9 @@ from redis import exceptions
 
 from oxherd.engines.redis import wire
 from oxherd.engines.redis.calls import Calls
-from oxherd.engines.redis.connection import end, hang_up
+from oxherd.engines.redis.connection import end
 from oxherd.engines.redis.keys import queue_key
+from oxherd.engines.redis.pipe import hang_up
 from oxherd.store import EventPage
 
 if TYPE_CHECKING:

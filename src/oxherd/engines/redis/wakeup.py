@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from redis import exceptions
 
 from oxherd.domain.errors import Closed
-from oxherd.engines.redis.connection import end, hang_up
+from oxherd.engines.redis.connection import end
+from oxherd.engines.redis.pipe import hang_up
 
 if TYPE_CHECKING:
     from oxherd.engines.redis.connection import Client

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from oxherd.domain.record import JobKey
 from oxherd.engines.redis import wire
@@ -13,6 +14,7 @@ from oxherd.engines.redis.wakeup import RedisWakeup
 from oxherd.store import Claimed, Rescued
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from oxherd.domain.errors import OxherdError
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 class RedisWork(Calls):
     """The port's `Work`."""
 
-    async def claim(
+    def claim(
         self,
         queue: str,
         limit: int,
@@ -33,62 +35,51 @@ class RedisWork(Calls):
         lock_ms: int,
         worker: str | None = None,
         rate: RateLimit | None = None,
-    ) -> Claimed:
+    ) -> asyncio.Future[Claimed]:
         most, window_ms = (0, 0) if rate is None else (rate.max, rate.duration_ms)
         values = (self._now(), limit, token, lock_ms, worker or "", most, window_ms)
-        found, due_in, retry_after, paused = await self._run(
-            "claim", queue, *values, repeatable=False
-        )
-        return Claimed(
-            jobs=tuple([wire.record(queue, job[-1], job[:-1]) for job in found]),
-            due_in_ms=None if due_in < 0 else due_in,
-            retry_after_ms=retry_after,
-            paused=bool(paused),
-        )
+        return self._run("claim", queue, *values, read=partial(_claimed, queue), repeatable=False)
 
-    async def complete(
+    def complete(
         self, queue: str, items: Sequence[Completion], *, metrics: int = 0
-    ) -> list[Refusal]:
+    ) -> asyncio.Future[list[Refusal]]:
         packed = [(item.id, item.token, item.result, wire.keep(item.keep)) for item in items]
-        return await self._settle("complete", queue, items, self._now(), metrics, packed)
+        return self._settle("complete", queue, items, self._now(), metrics, packed)
 
-    async def fail(
+    def fail(
         self, queue: str, items: Sequence[Failure], *, metrics: int = 0
-    ) -> list[Refusal]:
+    ) -> asyncio.Future[list[Refusal]]:
         packed = [
             (item.id, item.token, item.reason, item.stacktrace, wire.keep(item.keep))
             for item in items
         ]
-        return await self._settle("fail", queue, items, self._now(), metrics, packed)
+        return self._settle("fail", queue, items, self._now(), metrics, packed)
 
-    async def retry(self, queue: str, items: Sequence[Retrial]) -> list[Refusal]:
+    def retry(self, queue: str, items: Sequence[Retrial]) -> asyncio.Future[list[Refusal]]:
         packed = [
             (item.id, item.token, item.reason, item.stacktrace, item.delay_ms) for item in items
         ]
-        return await self._settle("retry", queue, items, self._now(), packed)
+        return self._settle("retry", queue, items, self._now(), packed)
 
-    async def postpone(self, queue: str, items: Sequence[Postponement]) -> list[Refusal]:
+    def postpone(self, queue: str, items: Sequence[Postponement]) -> asyncio.Future[list[Refusal]]:
         packed = [(item.id, item.token, item.delay_ms) for item in items]
-        return await self._settle("postpone", queue, items, self._now(), packed)
+        return self._settle("postpone", queue, items, self._now(), packed)
 
-    async def await_children(self, queue: str, items: Sequence[Held]) -> list[OxherdError | bool]:
+    def await_children(
+        self, queue: str, items: Sequence[Held]
+    ) -> asyncio.Future[list[OxherdError | bool]]:
         packed = [(item.id, item.token) for item in items]
-        answers = await self._run("await_children", queue, self._now(), packed)
-        return [
-            answer == OK
-            if answer in (OK, "nothing-pending")
-            else refused("await children", queue, item.id, answer)
-            for item, answer in zip(items, answers, strict=True)
-        ]
+        read = partial(_waits, queue, [item.id for item in items])
+        return self._run("await_children", queue, self._now(), packed, read=read)
 
-    async def release(self, queue: str, items: Sequence[Held]) -> list[Refusal]:
-        return await self._settle(
-            "release", queue, items, [(item.id, item.token) for item in items]
-        )
+    def release(self, queue: str, items: Sequence[Held]) -> asyncio.Future[list[Refusal]]:
+        return self._settle("release", queue, items, [(item.id, item.token) for item in items])
 
-    async def extend_locks(self, queue: str, items: Sequence[Held], lock_ms: int) -> list[Refusal]:
+    def extend_locks(
+        self, queue: str, items: Sequence[Held], lock_ms: int
+    ) -> asyncio.Future[list[Refusal]]:
         packed = [(item.id, item.token) for item in items]
-        return await self._settle("extend_locks", queue, items, lock_ms, packed)
+        return self._settle("extend_locks", queue, items, lock_ms, packed)
 
     async def rescue(self, queue: str, *, max_stalled_count: int, interval_ms: int) -> Rescued:
         jobs, half_settled = await self._run(
@@ -110,3 +101,23 @@ class RedisWork(Calls):
 
     def lock_keeper(self) -> RedisLockKeeper:
         return RedisLockKeeper(self._endpoint, self._prefix)
+
+
+def _claimed(queue: str, answer: Any) -> Claimed:
+    found, due_in, retry_after, paused = answer
+    return Claimed(
+        jobs=tuple([wire.record(queue, job[-1], job[:-1]) for job in found]),
+        due_in_ms=None if due_in < 0 else due_in,
+        retry_after_ms=retry_after,
+        paused=bool(paused),
+    )
+
+
+def _waits(queue: str, job_ids: Sequence[str], answers: Sequence[str]) -> list[OxherdError | bool]:
+    """Whether each job waits for its children now, or why it may not."""
+    return [
+        answer == OK
+        if answer in (OK, "nothing-pending")
+        else refused("await children", queue, job_id, answer)
+        for job_id, answer in zip(job_ids, answers, strict=True)
+    ]
