@@ -331,7 +331,7 @@ class Worker:
             return
         if self._callbacks.wanted("active"):
             self._callbacks.emit("active", run.job)
-        run.task = asyncio.ensure_future(self._process(run, runner))
+        run.task = asyncio.get_running_loop().create_task(self._process(run, runner))
 
     async def _process(self, run: Run, runner: Runner) -> None:
         outcome = await runner.run(run)
