@@ -267,6 +267,8 @@ class Worker:
             )
         )
         try:
+            # The first look for lost jobs goes out before the first claim, as in BullMQ.
+            await asyncio.sleep(0)
             await pump.pump(until_stopped=lambda: self._closing is not None)
         finally:
             # Closing may cancel this task, but must not leave a process or a thread behind.
