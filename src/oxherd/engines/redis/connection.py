@@ -33,8 +33,6 @@ PATIENCE_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.3
 _CANCEL_AGAIN_SECONDS: Final = 0.05
-_FIRST_VALUE: Final = 2
-"""Where a script's own values begin among its arguments: after the number of keys, and the key."""
 _PASSING: Final = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "TRYAGAIN")
 """First words of a server that did nothing and soon will."""
 _FORBIDDEN: Final = ("MISCONF", "NOAUTH", "NOPERM", "WRONGPASS")
@@ -55,30 +53,50 @@ async def end(task: asyncio.Task[Any]) -> None:
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
+class Call:
+    """A script with its values, or without one the words of a command; encoded when it goes out.
+
+    Until then a list among the values may grow.
+    """
+
     answer: asyncio.Future[Any]
-    arguments: Command
     script: Script | None = None
-    """Whose arguments they are; without one they are a whole command."""
+    base: str = ""
+    values: tuple[Any, ...] = ()
+    arguments: Command = ()
+    """What is sent, but for the script's name: a whole command where there is no script."""
     read: Callable[[Any], Any] | None = None
     repeatable: bool = True
     own: bool = False
     """The client's: it takes a refusal for an answer, and asks no second time."""
-    again: Mapping[int, bytes] | None = None
-    """The arguments that change when it may have been done already."""
+    again: Mapping[int, Any] | None = None
+    """The values that change when it may have been done already, by their place."""
     sent: bool = False
     unknown: bool = False
     """The server did not know the script, though it was told: the call brings it along."""
     failing_since: float | None = None
 
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for it; whoever was cancelled before the sending wants nothing."""
+        return not self.answer.done()
+
     def command(self, known: set[str]) -> Command:
         """What to send to a server that knows these scripts, and knows this one after it."""
         if self.script is None:
             return self.arguments
+        if not self.arguments:
+            self.arguments = self.script.arguments(self.base, self.values)
         if self.script.name in known and not self.unknown:
             return self.script.by_digest(self.arguments)
         known.add(self.script.name)
         return self.script.by_source(self.arguments)
+
+    def changed(self) -> None:
+        """Have the arguments changed that a second sending changes."""
+        if self.sent and self.again is not None:
+            given = self.again
+            self.values = tuple(given.get(at, value) for at, value in enumerate(self.values))
+            self.arguments = ()
 
 
 class Client:
@@ -89,11 +107,11 @@ class Client:
         self._scripts = tuple(scripts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._pipe: Pipe[_Call] | None = None
+        self._pipe: Pipe[Call] | None = None
         self._known: set[str] = set()
         self._ready = False
-        self._waiting: list[_Call] = []
-        self._returned: list[_Call] = []
+        self._waiting: list[Call] = []
+        self._returned: list[Call] = []
         self._flushing = False
         self._preparing: asyncio.Task[None] | None = None
         self._pause = 0.0
@@ -121,30 +139,31 @@ class Client:
         *values: Any,
         read: Callable[[Any], Any] | None = None,
         repeatable: bool = True,
-        again: Mapping[int, Any] | None = None,
     ) -> asyncio.Future[Any]:
-        """The answer of a script, as `read` reads it; it goes out at the end of this tick.
+        """The answer of a script, as `read` reads it; errors as in `submit`."""
+        answer = self.enter_loop().create_future()
+        return self.submit(Call(answer, script, base, values, read=read, repeatable=repeatable))
 
-        `again` has the values that change in a second sending.
+    def ask(self, *command: str, repeatable: bool = True) -> asyncio.Future[Any]:
+        """The answer of a plain command; errors as in `submit`."""
+        answer = self.enter_loop().create_future()
+        words = tuple(word.encode() for word in command)
+        return self.submit(Call(answer, arguments=words, repeatable=repeatable))
+
+    def submit(self, call: Call) -> asyncio.Future[Any]:
+        """Have a call go out at the end of this tick; its answer.
 
         Raises:
             StoreUnavailable: the server cannot be reached.
             StoreFull: it has no room.
             OxherdError: it refuses for another reason.
         """
-        loop = self.enter_loop()
-        call = _Call(loop.create_future(), script.arguments(base, values), script)
-        call.read = read
-        call.repeatable = repeatable
-        if again is not None:
-            call.again = {at + _FIRST_VALUE: str(value).encode() for at, value in again.items()}
-        return self._submit(call, loop)
-
-    def ask(self, *command: str, repeatable: bool = True) -> asyncio.Future[Any]:
-        """The answer of a plain command; errors as in `run`."""
-        loop = self.enter_loop()
-        words = tuple(word.encode() for word in command)
-        return self._submit(_Call(loop.create_future(), words, repeatable=repeatable), loop)
+        self._waiting.append(call)
+        if not self._flushing:
+            # After all that is ready now: what they submit goes out together.
+            self._flushing = True
+            call.answer.get_loop().call_soon(self._flush)
+        return call.answer
 
     async def aclose(self) -> None:
         """Close the connection; what still waits raises `Closed`."""
@@ -155,14 +174,6 @@ class Client:
         for call in (*unanswered, *self._take_waiting()):
             _refuse(call, Closed("the store was closed"))
 
-    def _submit(self, call: _Call, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
-        self._waiting.append(call)
-        if not self._flushing:
-            # After all that is ready now: what they submit goes out together.
-            self._flushing = True
-            loop.call_soon(self._flush)
-        return call.answer
-
     def _flush(self) -> None:
         self._flushing = False
         if self._closed or self._preparing is not None or not (self._waiting or self._returned):
@@ -171,17 +182,23 @@ class Client:
             assert self._loop is not None
             self._preparing = self._loop.create_task(self._prepare())
             return
-        # Whoever was cancelled before the sending wants nothing sent.
-        calls = [call for call in self._take_waiting() if not call.answer.done()]
-        if calls:
-            self._send(self._pipe, calls)
+        self._send(self._pipe, [call for call in self._take_waiting() if call.is_wanted()])
 
-    def _send(self, pipe: Pipe[_Call], calls: Sequence[_Call]) -> None:
+    def _send(self, pipe: Pipe[Call], calls: Sequence[Call]) -> None:
+        sent: list[Call] = []
+        commands: list[Command] = []
         for call in calls:
-            call.sent = True
-        pipe.send([call.command(self._known) for call in calls], calls)
+            try:
+                commands.append(call.command(self._known))
+            except Exception as error:  # noqa: BLE001 - what cannot be encoded must not hold up others
+                call.answer.set_exception(error)
+            else:
+                call.sent = True
+                sent.append(call)
+        if sent:
+            pipe.send(commands, sent)
 
-    def _take_waiting(self) -> list[_Call]:
+    def _take_waiting(self) -> list[Call]:
         """What is to be sent: what came back goes first."""
         calls = self._returned + self._waiting
         self._returned, self._waiting = [], []
@@ -209,7 +226,7 @@ class Client:
             self._preparing = None
         self._flush()
 
-    async def _connect(self) -> Pipe[_Call]:
+    async def _connect(self) -> Pipe[Call]:
         connection = self.endpoint.connection()
         try:
             await connection.connect()
@@ -218,7 +235,7 @@ class Client:
             await hang_up(connection)
             raise
 
-    async def _teach(self, pipe: Pipe[_Call]) -> None:
+    async def _teach(self, pipe: Pipe[Call]) -> None:
         """Have the server know every script: a call that came back would come after later ones.
 
         Where that is not allowed, the first call of each brings its script along.
@@ -238,15 +255,15 @@ class Client:
         refused = {script.name for script, answer in answers if isinstance(answer, Refusal)}
         self._known |= {script.name for script in self._scripts} - refused
 
-    async def _own(self, pipe: Pipe[_Call], commands: Sequence[Command]) -> list[Any]:
+    async def _own(self, pipe: Pipe[Call], commands: Sequence[Command]) -> list[Any]:
         """The answers to commands of the client's own, refusals among them."""
         loop = asyncio.get_running_loop()
-        calls = [_Call(loop.create_future(), command, own=True) for command in commands]
+        calls = [Call(loop.create_future(), arguments=command, own=True) for command in commands]
         if calls:
             self._send(pipe, calls)
         return await asyncio.gather(*(call.answer for call in calls))
 
-    def _reply(self, call: _Call, reply: Any) -> None:
+    def _reply(self, call: Call, reply: Any) -> None:
         if isinstance(reply, Refusal) and not call.own:
             self._take_refusal(call, reply)
             return
@@ -259,7 +276,7 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whoever waits is to hear of it
             call.answer.set_exception(error)
 
-    def _take_refusal(self, call: _Call, refusal: Refusal) -> None:
+    def _take_refusal(self, call: Call, refusal: Refusal) -> None:
         """Settle a call that the server refused, or have it sent again."""
         word = str(refusal).partition(" ")[0]
         if word == "NOSCRIPT" and call.script is not None:
@@ -272,12 +289,12 @@ class Client:
         else:
             _refuse(call, _error(call, word, refusal, self.endpoint))
 
-    def _send_again(self, calls: Sequence[_Call]) -> None:
+    def _send_again(self, calls: Sequence[Call]) -> None:
         self._returned += calls
         self._ready = False
         self._flush()
 
-    def _lost(self, pipe: Pipe[_Call], unanswered: Sequence[_Call], error: Exception) -> None:
+    def _lost(self, pipe: Pipe[Call], unanswered: Sequence[Call], error: Exception) -> None:
         """The connection is gone: what had no answer is sent again, where that is harmless."""
         if pipe is not self._pipe:
             return
@@ -300,9 +317,9 @@ class Client:
         self._returned = self._patient(self._returned, problem, now)
         self._waiting = self._patient(self._waiting, problem, now)
 
-    def _patient(self, calls: Sequence[_Call], problem: Exception, now: float) -> list[_Call]:
+    def _patient(self, calls: Sequence[Call], problem: Exception, now: float) -> list[Call]:
         """Those of these calls that are to be sent again; the others are refused."""
-        again: list[_Call] = []
+        again: list[Call] = []
         for call in calls:
             if call.failing_since is None:
                 call.failing_since = now
@@ -310,9 +327,7 @@ class Client:
             if lost or now - call.failing_since > PATIENCE_SECONDS:
                 _refuse(call, self.endpoint.unavailable(problem))
             else:
-                if call.sent and call.again is not None:
-                    changed = enumerate(call.arguments)
-                    call.arguments = tuple(call.again.get(at, value) for at, value in changed)
+                call.changed()
                 again.append(call)
         return again
 
@@ -320,14 +335,14 @@ class Client:
         for call in self._take_waiting():
             _refuse(call, self.endpoint.unavailable(error))
 
-    async def _drop(self) -> Sequence[_Call]:
+    async def _drop(self) -> Sequence[Call]:
         """Hang up; the calls that will have no answer."""
         pipe, self._pipe = self._pipe, None
         self._ready = False
         return () if pipe is None else await pipe.aclose()
 
 
-def _error(call: _Call, word: str, refusal: Refusal, endpoint: Endpoint) -> OxherdError:
+def _error(call: Call, word: str, refusal: Refusal, endpoint: Endpoint) -> OxherdError:
     if word == "OOM":
         return StoreFull(f"{endpoint.shown} has no room: {refusal}")
     if word in _FORBIDDEN:
@@ -336,9 +351,9 @@ def _error(call: _Call, word: str, refusal: Refusal, endpoint: Endpoint) -> Oxhe
     return OxherdError(f"{endpoint.shown} refuses {name}: {refusal}")
 
 
-def _refuse(call: _Call, error: OxherdError) -> None:
+def _refuse(call: Call, error: OxherdError) -> None:
     if not call.answer.done():
         call.answer.set_exception(error)
 
 
-__all__ = ["Client", "end"]
+__all__ = ["Call", "Client", "end"]

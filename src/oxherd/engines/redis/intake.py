@@ -2,26 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from oxherd.domain.errors import InvalidFlow, JobNotFound, OxherdError, WrongState
 from oxherd.domain.record import Added, JobKey
 from oxherd.engines.redis import wire
 from oxherd.engines.redis.calls import Calls, library_version, nonce
+from oxherd.engines.redis.connection import Call
 from oxherd.engines.redis.keys import queue_base
 from oxherd.engines.redis.scripts import SCRIPTS
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from oxherd.domain.record import NewJob
 
+_MOST_BYTES: Final = 4 * 1024 * 1024
+"""How much those who add in one tick send in one call; a call of its own may be larger."""
+_AGAIN: Final = 3
+"""The place of the value that tells the script of a second sending."""
 _NUMBERED: Final = 2
 """How much a script answers of a job to which it gave the id: that, and the time."""
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Call):
+    """What is added in one tick goes out in one call; each caller has its part of the answer."""
+
+    callers: list[tuple[asyncio.Future[list[Any]], Sequence[msgspec.Raw]]] = field(
+        default_factory=list
+    )
+    size: int = 0
+
+    def has_room(self, size: int) -> bool:
+        """Whether groups of so many bytes can go along."""
+        waits = not self.sent and self.failing_since is None and not self.answer.done()
+        return waits and self.size + size <= _MOST_BYTES
+
+    def join(self, groups: Sequence[msgspec.Raw], size: int) -> asyncio.Future[list[Any]]:
+        """The answers for these groups."""
+        answers: asyncio.Future[list[Any]] = self.answer.get_loop().create_future()
+        self.callers.append((answers, groups))
+        self.size += size
+        return answers
+
+    def is_wanted(self) -> bool:
+        if not self.sent and not self.arguments:
+            self.callers = [caller for caller in self.callers if not caller[0].done()]
+            together = [group for _, groups in self.callers for group in groups]
+            self.values = (*self.values, together)
+            if not together:
+                self.answer.cancel()
+        return not self.answer.done()
+
+    def share(self, answers: Sequence[Any]) -> None:
+        """Give each caller its part."""
+        first = 0
+        for caller, groups in self.callers:
+            if not caller.done():
+                caller.set_result(list(answers[first : first + len(groups)]))
+            first += len(groups)
+
+    def refuse(self, answer: asyncio.Future[Any]) -> None:
+        """Tell all callers of what went wrong, if anything did."""
+        error = None if answer.cancelled() else answer.exception()
+        for caller, _ in self.callers:
+            if error is not None and not caller.done():
+                caller.set_exception(error)
 
 
 class RedisIntake(Calls):
     """The port's `Intake`."""
+
+    _batch: _Batch | None = None
 
     async def add(
         self, groups: Sequence[Sequence[NewJob]]
@@ -29,14 +88,26 @@ class RedisIntake(Calls):
         filled = [group for group in groups if group]
         if not filled:
             return [() for _ in groups]
-        entries = [[wire.entry(job, self._base_of(job)) for job in group] for group in groups]
-        base, now = self._base_of(filled[0][0]), self._now()
+        packed = [
+            msgspec.Raw(_pack([wire.entry(job, self._base_of(job)) for job in group]))
+            for group in groups
+        ]
         self._failpoint("redis.add.before_send")
-        answers = await self._client.run(
-            SCRIPTS["add"], base, now, library_version(), nonce(), 0, entries, again={3: 1}
-        )
+        answers = await self._together(packed, self._base_of(filled[0][0]))
         self._failpoint("redis.add.after_answer")
         return [_added(group, answer) for group, answer in zip(groups, answers, strict=True)]
+
+    def _together(self, groups: Sequence[msgspec.Raw], base: str) -> asyncio.Future[list[Any]]:
+        """The answers for groups that go out with those that others add in this tick."""
+        answer = self._client.enter_loop().create_future()
+        size = sum(len(memoryview(group)) for group in groups)
+        if self._batch is None or not self._batch.has_room(size):
+            values = (self._now(), library_version(), nonce(), 0)
+            self._batch = _Batch(answer, SCRIPTS["add"], base, values, again={_AGAIN: 1})
+            self._batch.read = self._batch.share
+            answer.add_done_callback(self._batch.refuse)
+            self._client.submit(self._batch)
+        return self._batch.join(groups, size)
 
     def _base_of(self, job: NewJob) -> str:
         return queue_base(job.prefix or self._prefix, job.queue)
