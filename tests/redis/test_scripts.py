@@ -121,3 +121,48 @@ def test_a_constant_that_is_not_there_is_refused(tmp_path: Path) -> None:
     write(tmp_path, HEADER + CONSTANTS + "return key.other\n")
     with pytest.raises(BadScript, match=r"key\.other"):
         load("pause", tmp_path)
+
+
+def include(root: Path, name: str, text: str) -> None:
+    (root / "include" / f"{name}.lua").write_text(text)
+
+
+def test_what_is_made_when_called_is_made_once(tmp_path: Path, client: Any) -> None:
+    write(
+        tmp_path,
+        f"{HEADER}local made = 0\n-- include sum when called\n"
+        "return { made, sum(1, 2), sum(3, 4), made }\n",
+    )
+    include(
+        tmp_path,
+        "sum",
+        "-- include plus when called\nmade = made + 1\n"
+        "local function sum(a, b)\n  local c\n  return plus(a, b)\nend\n",
+    )
+    include(tmp_path, "plus", "local function plus(a, b)\nreturn a + b\nend\n")
+    source = load("pause", tmp_path).source
+    assert client.eval(source, 1, "base", "nonce") == [0, 3, 7, 1]
+
+
+def test_what_only_that_needs_is_not_there_for_others(tmp_path: Path) -> None:
+    write(tmp_path, f"{HEADER}-- include sum when called\n-- include plus\n")
+    include(tmp_path, "sum", "-- include plus\nlocal function sum()\nend\n")
+    include(tmp_path, "plus", "local function plus()\nend\n")
+    source = load("pause", tmp_path).source.decode()
+    assert source.count("local function plus()") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("local function other()\nend\n", "no function"),
+        ("local x\nlocal function sum()\nend\n", "x"),
+    ],
+)
+def test_what_cannot_be_made_when_called_is_refused(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    write(tmp_path, f"{HEADER}-- include sum when called\n")
+    include(tmp_path, "sum", text)
+    with pytest.raises(BadScript, match=problem):
+        load("pause", tmp_path)

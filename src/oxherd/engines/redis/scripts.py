@@ -176,7 +176,8 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
 )
 """The arguments of every script, in order; each also has one key, its queue's `base`."""
 
-_INCLUDE: Final = re.compile(r"^-- include (\w+)$")
+_INCLUDE: Final = re.compile(r"^-- include (\w+)( when called)?$")
+_STATE: Final = re.compile(r"^local (?!made_)\w+(?: = \{\})?$", re.MULTILINE)
 _CONSTANTS: Final = re.compile(r'^local (\w+) = \{\n((?:\w+ = "[^"]+",\n)+)\}$', re.MULTILINE)
 _CONSTANT: Final = re.compile(r'^(\w+) = ("[^"]+"),$', re.MULTILINE)
 _ROOT: Final = files("oxherd.engines.redis").joinpath("lua")
@@ -234,7 +235,8 @@ def load(name: str, root: Traversable = _ROOT) -> Script:
         raise BadScript(f"{name}.lua: its header is {header}, its signature asks {expected}")
     if "KEYS[" in "".join(text.splitlines()[3 + len(expected) :]):
         raise BadScript(f"{name}.lua: its body names KEYS")
-    source = _fold("\n".join(_resolve(text, name, root, set())), name).encode()
+    lines = [line.lstrip() for line in _resolve(text, name, root, set())]
+    source = _fold("\n".join(lines), name).encode()
     digest = hashlib.sha1(source, usedforsecurity=False).hexdigest()
     return Script(name, source, digest.encode(), tuple(forms.values()))
 
@@ -246,14 +248,42 @@ def _resolve(text: str, name: str, root: Traversable, included: set[str]) -> lis
         include = _INCLUDE.match(line)
         if include is None:
             if line and not line.lstrip().startswith("--"):
-                lines.append(line.lstrip())
-        elif include[1] not in included:
-            included.add(include[1])
+                lines.append(line)
+        elif not included & {include[0], include[1]}:
             path = root.joinpath("include", f"{include[1]}.lua")
             if not path.is_file():
                 raise BadScript(f"{name}.lua includes {include[1]!r}, which is not there")
-            lines += _resolve(path.read_text(encoding="utf-8"), include[1], root, included)
+            inner = path.read_text(encoding="utf-8")
+            if include[2]:
+                apart = included | {include[1]}
+                included.add(include[0])
+                lines += _when_called(include[1], _resolve(inner, include[1], root, apart))
+            else:
+                included.add(include[1])
+                lines += _resolve(inner, include[1], root, included)
     return lines
+
+
+def _when_called(name: str, lines: list[str]) -> list[str]:
+    """A function that is made by its first call, with all that only it needs.
+
+    A script makes its functions anew each time it runs, which takes longer than a plain job's work.
+    """
+    source = "\n".join(lines)
+    if f"local function {name}(" not in source:
+        raise BadScript(f"{name}.lua is included when called, and has no function of its name")
+    if state := _STATE.search(source):
+        raise BadScript(f"{name}.lua is included when called, and would forget {state[0]!r}")
+    return [
+        f"local made_{name}",
+        f"local function {name}(...)",
+        f"if not made_{name} then",
+        *lines,
+        f"made_{name} = {name}",
+        "end",
+        f"return made_{name}(...)",
+        "end",
+    ]
 
 
 def _fold(source: str, name: str) -> str:
