@@ -1,42 +1,24 @@
-"""The loop between a worker and its store: one round trip settles what ended and claims more."""
+"""Between a worker and its store: one round trip settles what ended and claims more."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.checks import duration_ms
-from oxherd.domain.errors import (
-    HasFailedChildren,
-    HasPendingChildren,
-    JobNotFound,
-    OxherdError,
-    StoreFull,
-    StoreUnavailable,
-)
-from oxherd.domain.outcome import (
-    AwaitingChildren,
-    Completion,
-    Failure,
-    Held,
-    Outcome,
-    Postponement,
-    Released,
-    Retrial,
-    Throttled,
-    failed,
-    raised,
-)
-from oxherd.runtime.begun import all_done, begun
+from oxherd.domain.errors import JobNotFound, OxherdError, StoreFull, StoreUnavailable
+from oxherd.domain.outcome import Outcome, Throttled
 from oxherd.runtime.clock import monotonic
 from oxherd.runtime.ear import Ear
 from oxherd.runtime.firing import fire
 from oxherd.runtime.ids import TokenSource
 from oxherd.runtime.job import Job
 from oxherd.runtime.runner import Run
+from oxherd.runtime.settling import Ended, Settler, Settling
+from oxherd.runtime.trip import Trip, begun
 
 if TYPE_CHECKING:
     from oxherd.domain.record import JobRecord
@@ -49,9 +31,6 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 _ASK_AGAIN: Final = 0.02
 """Seconds after which free slots ask again for when the next job is due, if nothing happened."""
-
-Settled = Callable[[Run, Outcome], None]
-Ended = tuple[Run, Outcome | None]
 
 
 class Pump:
@@ -80,7 +59,7 @@ class Pump:
         options: WorkerOptions,
         *,
         start: Callable[[Run], None],
-        on_settled: Settled,
+        on_settled: Callable[[Run, Outcome], None],
         on_freed: Callable[[Run], None],
         on_error: Callable[[BaseException], None],
         on_idle: Callable[[], None],
@@ -95,26 +74,28 @@ class Pump:
         self._on_error = on_error
         self._on_idle = on_idle
         self._failpoint = failpoint
+        self._loop = asyncio.get_running_loop()
         self._tokens = TokenSource()
+        self._settler = Settler(store, queue, options)
         self._outcomes: list[Ended] = []
         self._claimed: list[Run] = []
         self._running = 0
+        self._trip: Trip | None = None
+        self._woken = False
+        self._claiming = True
+        self._stopping = False
+        self._over = self._loop.create_future()
         self._hungry = True
+        self._heard = False
+        self._idle = False
         self._pause = 0.0
+        self._resting = False
         self._look_again = 0.0
         self._held_until = 0.0
-        self._idle = False
-        self._rules = options.rules
-        self._metrics = options.metrics or 0
-        self._verbs = self._verbs_by_kind()
-        self._concurrency = options.concurrency
+        self._timer: asyncio.TimerHandle | None = None
+        self._passing: asyncio.Future[Claimed] | None = None
         self._most = (options.concurrency + 1) // 2
-        self._rate = options.rate
-        self._lock_ms = options.lock_ms
         self._drain_ms = duration_ms(options.drain_delay)
-        self._claiming = True
-        self._news: asyncio.Future[None] | None = None
-        self._heard = False
         self._ear = Ear(
             store.wakeup(queue, options.name),
             longest_ms=self._drain_ms,
@@ -129,26 +110,38 @@ class Pump:
             # Also where no limit gives a number: there the store's hold holds nobody.
             self._hold(outcome.duration_ms)
         self._outcomes.append((run, outcome))
-        self._tell()
+        if len(self._outcomes) == self._running:
+            # There is no other end to wait for.
+            self._go()
+        else:
+            self._wake()
 
     def stop_claiming(self) -> None:
-        """Claim no more; the loop ends when everything that runs is settled."""
+        """Claim no more for now."""
         self._claiming = False
-        self._tell()
 
     def resume_claiming(self) -> None:
         """Claim again after `stop_claiming`."""
         self._claiming = True
         self._hungry = True
-        self._tell()
+        self._wake()
 
-    async def pump(self, *, until_stopped: Callable[[], bool]) -> None:
-        """Go round until `until_stopped()` and everything is settled."""
+    def stop(self) -> None:
+        """Claim no more; `pump` ends when everything that runs is settled."""
+        self._claiming = False
+        self._stopping = True
+        self._wake()
+
+    async def pump(self) -> None:
+        """Go on until it is stopped and everything is settled."""
         self._ear.attend()
+        self._go()
         try:
-            while self._running or self._outcomes or not until_stopped():
-                await self._round()
+            await self._over
         finally:
+            self._stop_timer()
+            if self._trip is not None:
+                self._trip.cancel()
             for firing in self._firings:
                 firing.cancel()
             await self._ear.aclose()
@@ -158,46 +151,138 @@ class Pump:
         self._held_until = max(self._held_until, monotonic() + duration_ms / 1000)
         self._hungry = True
 
-    async def _round(self) -> None:
-        free = self._concurrency - self._running + len(self._outcomes)
-        able = self._claiming and free > 0
-        held = self._held_until - monotonic() if self._held_until else 0.0
-        if held <= 0:
-            self._held_until = held = 0.0
-        asking = able and not held and (self._hungry or bool(self._outcomes))
-        if not self._outcomes and not asking:
-            if self._claimed:
-                self._start_claimed()
-            else:
-                await self._listen(able=able, held=held)
-            return
-        try:
-            await self._trip(min(free, self._most) if asking else 0)
-            self._pause = 0.0
-        except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
-            self._on_error(error)
-            if not isinstance(error, (StoreUnavailable, StoreFull)):
-                _log.exception("a round trip for queue %r failed", self._queue)
-            self._start_claimed()
-            self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
-            await asyncio.sleep(self._pause)
+    # What happens next
 
-    async def _trip(self, limit: int) -> None:
+    def _wake(self) -> None:
+        """Look what is to be done, after all that is ready now."""
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._wake_up)
+
+    def _wake_up(self) -> None:
+        self._woken = False
+        self._go()
+
+    def _go(self) -> None:
+        """Send what there is to send; otherwise wait for something to happen."""
+        if self._trip is not None or self._resting or self._over.done():
+            return
+        self._stop_timer()
+        try:
+            self._next()
+        except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
+            self._rest(error)
+
+    def _next(self) -> None:
+        free = self._options.concurrency - self._running + len(self._outcomes)
+        able = self._claiming and free > 0
+        held = max(0.0, self._held_until - monotonic()) if self._held_until else 0.0
+        if not held:
+            self._held_until = 0.0
+        if self._heard and not self._outcomes and not (able and self._hungry):
+            self._take_sign(able=able, held=held)
+        asking = able and not held and (self._hungry or bool(self._outcomes))
+        if self._outcomes or asking:
+            self._depart(min(free, self._most) if asking else 0)
+            return
+        self._start_claimed()
+        if self._stopping and not self._running:
+            self._over.set_result(None)
+        elif able and self._trip is None:
+            if not held:
+                self._ear.listen()
+            seconds = held or max(0.0, self._look_again - monotonic())
+            self._timer = self._loop.call_later(seconds, self._look)
+
+    def _take_sign(self, *, able: bool, held: float) -> None:
+        """A wake-up that is heard with full hands is another worker's."""
+        self._heard = False
+        self._hungry = self._hungry or able
+        if not able or held:
+            self._passing = begun(self._claim_nothing)
+            self._passing.add_done_callback(self._passed)
+
+    def _claim_nothing(self) -> Awaitable[Claimed]:
+        return self._claim(0, self._tokens.new_token())
+
+    def _passed(self, passing: asyncio.Future[Claimed]) -> None:
+        error = None if passing.cancelled() else passing.exception()
+        if error is not None:
+            self._on_error(error)
+
+    def _hear(self) -> None:
+        self._heard = True
+        self._wake()
+
+    def _look(self) -> None:
+        self._hungry = True
+        self._go()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rest(self, error: BaseException) -> None:
+        """Try again after a pause, a longer one each time."""
+        self._on_error(error)
+        if not isinstance(error, (StoreUnavailable, StoreFull)):
+            _log.error("a round trip for queue %r failed", self._queue, exc_info=error)
+        self._start_claimed()
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
+        self._resting = True
+        self._timer = self._loop.call_later(self._pause, self._resume)
+
+    def _resume(self) -> None:
+        self._resting = False
+        self._go()
+
+    # A round trip
+
+    def _depart(self, limit: int) -> None:
         """Settle and claim: the verbs are called in one tick, the engine groups them."""
         gathered, self._outcomes = self._outcomes, []
-        settling = self._settling(gathered)
         token = self._tokens.new_token()
-        claiming = begun(partial(self._claim, limit, token)) if limit else None
+        load = _Load(
+            settling=self._settler.settle(gathered),
+            lost=[run for run, outcome in gathered if outcome is None],
+            claiming=begun(lambda: self._claim(limit, token)) if limit else None,
+            token=token,
+            limit=limit,
+        )
         if self._claimed:
             # Let the trip go out first: the store works while these do.
-            await asyncio.sleep(0)
-            self._start_claimed()
+            self._loop.call_soon(self._start_claimed)
+        self._trip = Trip(load.calls(), on_back=lambda: self._return(load))
         self._failpoint("pump.before_answer")
-        calls: list[asyncio.Future[Any]] = [call for _, call in settling]
-        await all_done(calls if claiming is None else [*calls, claiming])
-        self._failpoint("pump.after_answer")
+
+    def _claim(self, limit: int, token: str) -> Awaitable[Claimed]:
+        return self._store.claim(
+            self._queue,
+            limit,
+            token=token,
+            lock_ms=self._options.lock_ms,
+            worker=self._options.name,
+            rate=self._options.rate,
+        )
+
+    def _return(self, load: _Load) -> None:
+        self._trip = None
+        try:
+            self._failpoint("pump.after_answer")
+            problem = self._unload(load)
+        except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
+            problem = error
+        if problem is not None:
+            self._rest(problem)
+        else:
+            self._pause = 0.0
+            self._go()
+
+    def _unload(self, load: _Load) -> BaseException | None:
+        """Take every answer; the error, if one of them is one."""
         problem: BaseException | None = None
-        for items, call in settling:
+        for items, call in load.settling:
             error = call.exception()
             if error is None:
                 self._answered(items, call.result())
@@ -205,86 +290,34 @@ class Pump:
                 problem = error
                 # Kept: what was sent may have happened, and sending it again is harmless.
                 self._outcomes[:0] = items
-        for run, outcome in gathered:
-            if outcome is None:
-                self._free(run)
-        if claiming is not None:
-            error = claiming.exception()
+        for run in load.lost:
+            self._free(run)
+        if load.claiming is not None:
+            error = load.claiming.exception()
             if error is None:
-                self._take(claiming.result(), token, limit)
+                self._take(load.claiming.result(), load.token, load.limit)
             else:
                 problem = error
                 self._hungry = True
-        if problem is not None:
-            raise problem
+        return problem
 
-    def _claim(self, limit: int, token: str) -> Awaitable[Claimed]:
-        return self._store.claim(
-            self._queue,
-            limit,
-            token=token,
-            lock_ms=self._lock_ms,
-            worker=self._options.name,
-            rate=self._rate,
-        )
-
-    def _settling(
-        self, gathered: Sequence[Ended]
-    ) -> list[tuple[list[Ended], asyncio.Future[list[Any]]]]:
-        """One call for each kind of outcome that there is."""
-        kinds: dict[type, list[Ended]] = {}
-        for ended in gathered:
-            if ended[1] is not None:
-                kinds.setdefault(type(ended[1]), []).append(ended)
-        return [
-            (items, begun(partial(self._verbs[kind], [outcome for _, outcome in items])))
-            for kind, items in kinds.items()
-        ]
-
-    def _verbs_by_kind(self) -> dict[type, Callable[[list[Any]], Awaitable[list[Any]]]]:
-        store, queue = self._store, self._queue
-        return {
-            Completion: lambda items: store.complete(queue, items, metrics=self._metrics),
-            Failure: lambda items: store.fail(queue, items, metrics=self._metrics),
-            Retrial: lambda items: store.retry(queue, items),
-            Postponement: lambda items: store.postpone(queue, items),
-            AwaitingChildren: lambda items: store.await_children(queue, _held(items)),
-            Released: lambda items: store.release(queue, _held(items)),
-            Throttled: self._throttle,
-        }
-
-    async def _throttle(self, items: Sequence[Throttled]) -> list[Any]:
-        """Hold the queue first: nobody may claim a job that is given back too soon."""
-        await self._store.hold(self._queue, max(item.duration_ms for item in items))
-        return await self._store.release(self._queue, _held(items))
-
-    def _answered(self, items: Sequence[Ended], answers: Sequence[Any]) -> None:
+    def _answered(self, items: Sequence[Ended], answers: Sequence[object]) -> None:
         for (run, outcome), answer in zip(items, answers, strict=True):
             if outcome is None:
                 continue
-            again = self._judge(run, outcome, answer)
+            again = self._settler.judge(run, outcome, answer)
             if again is not None:
                 self._outcomes.append((run, again))
                 continue
+            if isinstance(answer, OxherdError) and not self._was_done(answer):
+                self._on_error(answer)
+            else:
+                self._on_settled(run, outcome)
             self._free(run)
 
-    def _judge(self, run: Run, outcome: Outcome, answer: object) -> Outcome | None:
-        """What to send next for an answered outcome, or None when the job is settled."""
-        if answer is False:
-            # Nothing to wait for: the job runs again at once.
-            return Released(outcome.id, outcome.token)
-        if isinstance(answer, HasPendingChildren):
-            return raised(run.record, run.token, answer, self._rules, 0.0)
-        if isinstance(answer, HasFailedChildren):
-            return failed(run.record, run.token, answer, self._rules)
-        if isinstance(answer, JobNotFound) and self._pause:
-            # Sent again after a lost answer: it was done, and retention removed the job.
-            answer = None
-        if isinstance(answer, OxherdError):
-            self._on_error(answer)
-        else:
-            self._on_settled(run, outcome)
-        return None
+    def _was_done(self, answer: OxherdError) -> bool:
+        """Whether it was sent again after a lost answer, done, and removed by retention."""
+        return bool(self._pause) and isinstance(answer, JobNotFound)
 
     def _free(self, run: Run) -> None:
         self._running -= 1
@@ -331,53 +364,17 @@ class Pump:
         for run in claimed:
             self._start(run)
 
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
 
-    def _hear(self) -> None:
-        self._heard = True
-        self._tell()
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What a trip carries."""
 
-    def _look(self) -> None:
-        self._hungry = True
-        self._tell()
+    settling: list[Settling]
+    lost: list[Run]
+    claiming: asyncio.Future[Claimed] | None
+    token: str
+    limit: int
 
-    async def _listen(self, *, able: bool, held: float) -> None:
-        """Wait for an outcome, or with free slots for a sign that there may be jobs.
-
-        Args:
-            able: there are free slots to fill.
-            held: for how many seconds no job may be claimed all the same.
-        """
-        if self._heard:
-            self._heard = False
-            self._hungry = self._hungry or able
-            if not able or held:
-                await self._pass_on()
-            return
-        if able and not held:
-            self._ear.listen()
-        loop = asyncio.get_running_loop()
-        self._news = loop.create_future()
-        seconds = held or max(0.0, self._look_again - monotonic())
-        timer = loop.call_later(seconds, self._look) if able else None
-        try:
-            await self._news
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    async def _pass_on(self) -> None:
-        """A wake-up heard with full hands is another worker's."""
-        try:
-            await self._store.claim(
-                self._queue, 0, token=self._tokens.new_token(), lock_ms=self._lock_ms
-            )
-        except OxherdError as error:
-            self._on_error(error)
-
-
-def _held(items: Sequence[Held]) -> list[Held]:
-    """Outcomes as no more than what they settle."""
-    return [Held(item.id, item.token) for item in items]
+    def calls(self) -> list[asyncio.Future[Any]]:
+        calls: list[asyncio.Future[Any]] = [call for _, call in self.settling]
+        return calls if self.claiming is None else [*calls, self.claiming]

@@ -172,6 +172,8 @@ class Worker:
         """
         if self._closing is None:
             limit = duration_ms(self.options.grace if grace is None else grace) / 1000
+            if self._pump is not None:
+                self._pump.stop()
             self._closing = asyncio.ensure_future(self._close(limit))
         elif grace is not None and not self._closing.done() and not duration_ms(grace):
             self._cancel_all()
@@ -255,8 +257,10 @@ class Worker:
             on_idle=lambda: self._callbacks.emit("drained"),
             failpoint=self._failpoint,
         )
-        if self._paused or self._closing is not None:
+        if self._paused:
             pump.stop_claiming()
+        if self._closing is not None:
+            pump.stop()
         upkeep = asyncio.ensure_future(
             keep_up(
                 store,
@@ -269,7 +273,7 @@ class Worker:
         try:
             # The first look for lost jobs goes out before the first claim, as in BullMQ.
             await asyncio.sleep(0)
-            await pump.pump(until_stopped=lambda: self._closing is not None)
+            await pump.pump()
         finally:
             # Closing may cancel this task, but must not leave a process or a thread behind.
             self._ending = asyncio.ensure_future(_end(upkeep, locks, runner))
@@ -277,8 +281,6 @@ class Worker:
 
     async def _close(self, grace: float) -> None:
         if self._task is not None:
-            if self._pump is not None:
-                self._pump.stop_claiming()
             if not grace:
                 self._cancel_all()
             if not self._runs:
