@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from oxherd.engines.redis.scripts import SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
 
 class Proxy:
@@ -23,8 +23,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._peers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.lose_answer_to: bytes | None = None
-        """The next request with these bytes is done and not answered: its client is cut off."""
+        self.lose_answer_to: Sequence[bytes] = ()
+        """The next request with one of these is done and not answered: its client is cut off."""
         self.lost = 0
         self.answered = asyncio.Event()
         """The server has answered what is lost."""
@@ -76,8 +76,8 @@ class Proxy:
         self, reader: asyncio.StreamReader, upstream: asyncio.StreamWriter, losing: asyncio.Event
     ) -> None:
         while data := await reader.read(65536):
-            if self.lose_answer_to is not None and self.lose_answer_to in data:
-                self.lose_answer_to = None
+            if any(part in data for part in self.lose_answer_to):
+                self.lose_answer_to = ()
                 losing.set()
             upstream.write(data)
             await upstream.drain()
@@ -113,4 +113,6 @@ async def proxy_to(url: str) -> AsyncIterator[Proxy]:
 
 def lose_next(proxy: Proxy, verb: str) -> None:
     """The next call of a verb is done, and its answer lost."""
-    proxy.lose_answer_to = b"EVALSHA\r\n$40\r\n" + SCRIPTS[verb].digest
+    script = SCRIPTS[verb]
+    begin = b"EVAL\r\n$%d\r\n" % len(script.source) + script.source[:100]
+    proxy.lose_answer_to = (b"EVALSHA\r\n$40\r\n" + script.digest, begin)

@@ -106,7 +106,7 @@ async def test_an_event_of_the_caller_s_own_is_not_written_again(
     far_store: RedisStore, proxy: Proxy
 ) -> None:
     await far_store.publish_event("q", "painted", {})
-    proxy.lose_answer_to = b"XADD"
+    proxy.lose_answer_to = (b"XADD",)
 
     with pytest.raises(StoreUnavailable):
         await far_store.publish_event("q", "painted", {})

@@ -41,6 +41,10 @@ def test_both_languages_know_the_same_fields() -> None:
     listed = re.search(r"local record_fields = {\n(.*?)\n}", text, re.DOTALL)
     assert listed is not None
     assert tuple(re.findall(r'"(\w+)"', listed[1])) == wire.RECORD_FIELDS
+    places = re.search(r"local record_place = {\n(.*?)\n}", text, re.DOTALL)
+    assert places is not None
+    for name, place in re.findall(r"(\w+) = (\d+),", places[1]):
+        assert wire.RECORD_FIELDS[int(place) - 1] == wire.FIELDS[name]
 
 
 def test_every_file_is_a_script_with_a_signature() -> None:
@@ -127,42 +131,39 @@ def include(root: Path, name: str, text: str) -> None:
     (root / "include" / f"{name}.lua").write_text(text)
 
 
-def test_what_is_made_when_called_is_made_once(tmp_path: Path, client: Any) -> None:
+RARE = """\
+local made = 0
+local function plus(a, b)
+  return a + b
+end
+local function beside()
+  made = made + 1
+end
+local function unused()
+end
+-- rare
+local function sum(a, b)
+  beside()
+  return plus(a, b)
+end
+"""
+
+
+def test_rare_functions_are_made_by_their_first_call(tmp_path: Path, client: Any) -> None:
     write(
-        tmp_path,
-        f"{HEADER}local made = 0\n-- include sum when called\n"
-        "return { made, sum(1, 2), sum(3, 4), made }\n",
+        tmp_path, f"{HEADER}-- include sum\nreturn {{ plus(1, 1), sum(1, 2), sum(3, 4), made }}\n"
     )
-    include(
-        tmp_path,
-        "sum",
-        "-- include plus when called\nmade = made + 1\n"
-        "local function sum(a, b)\n  local c\n  return plus(a, b)\nend\n",
-    )
-    include(tmp_path, "plus", "local function plus(a, b)\nreturn a + b\nend\n")
-    source = load("pause", tmp_path).source
-    assert client.eval(source, 1, "base", "nonce") == [0, 3, 7, 1]
-
-
-def test_what_only_that_needs_is_not_there_for_others(tmp_path: Path) -> None:
-    write(tmp_path, f"{HEADER}-- include sum when called\n-- include plus\n")
-    include(tmp_path, "sum", "-- include plus\nlocal function sum()\nend\n")
-    include(tmp_path, "plus", "local function plus()\nend\n")
+    include(tmp_path, "sum", RARE)
     source = load("pause", tmp_path).source.decode()
-    assert source.count("local function plus()") == 2
+    assert client.eval(source, 1, "base", "nonce") == [2, 3, 7, 2]
+    makes = source.index("make_rare = function()")
+    assert source.index("local function plus(") < makes < source.index("local function beside(")
+    assert "unused" not in source
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("local function other()\nend\n", "no function"),
-        ("local x\nlocal function sum()\nend\n", "x"),
-    ],
-)
-def test_what_cannot_be_made_when_called_is_refused(
-    tmp_path: Path, text: str, problem: str
-) -> None:
-    write(tmp_path, f"{HEADER}-- include sum when called\n")
-    include(tmp_path, "sum", text)
-    with pytest.raises(BadScript, match=problem):
-        load("pause", tmp_path)
+def test_rare_functions_that_nobody_calls_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, f"{HEADER}-- include sum\nreturn plus(1, 1)\n")
+    include(tmp_path, "sum", RARE)
+    source = load("pause", tmp_path).source.decode()
+    assert "rare" not in source
+    assert source.count("function") == 1

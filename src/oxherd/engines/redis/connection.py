@@ -205,14 +205,14 @@ class Client:
         return calls
 
     async def _prepare(self) -> None:
-        """Have a server that knows the scripts, as long as anybody waits for one."""
+        """Have a server, and know what it knows, as long as anybody waits for one."""
         try:
             while not self._ready and (self._waiting or self._returned):
                 await asyncio.sleep(self._pause)
                 try:
                     if self._pipe is None:
                         self._pipe = await self._connect()
-                    await self._teach(self._pipe)
+                    await self._ask_known(self._pipe)
                     self._ready = True
                 except (exceptions.AuthenticationError, exceptions.DataError) as error:
                     self._refuse_all(error)
@@ -235,25 +235,20 @@ class Client:
             await hang_up(connection)
             raise
 
-    async def _teach(self, pipe: Pipe[Call]) -> None:
-        """Have the server know every script: a call that came back would come after later ones.
+    async def _ask_known(self, pipe: Pipe[Call]) -> None:
+        """Learn which scripts the server knows; the first call of any other brings it along.
 
-        Where that is not allowed, the first call of each brings its script along.
+        Only what is called is sent: a server's Lua looks through all that it holds, again and
+        again, for what can be thrown away.
         """
         self._known.clear()
         if not self._scripts:
             return
         digests = [script.digest for script in self._scripts]
         [found] = await self._own(pipe, [(b"SCRIPT", b"EXISTS", *digests)])
-        if isinstance(found, Refusal):
-            return
-        missing = [
-            script for script, is_there in zip(self._scripts, found, strict=True) if not is_there
-        ]
-        loads = [(b"SCRIPT", b"LOAD", script.source) for script in missing]
-        answers = zip(missing, await self._own(pipe, loads), strict=True)
-        refused = {script.name for script, answer in answers if isinstance(answer, Refusal)}
-        self._known |= {script.name for script in self._scripts} - refused
+        if not isinstance(found, Refusal):
+            known = zip(self._scripts, found, strict=True)
+            self._known |= {script.name for script, is_known in known if is_known}
 
     async def _own(self, pipe: Pipe[Call], commands: Sequence[Command]) -> list[Any]:
         """The answers to commands of the client's own, refusals among them."""

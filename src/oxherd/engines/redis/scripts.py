@@ -1,9 +1,8 @@
-"""Scripts: read from `lua/`, checked against their signatures, made into commands."""
+"""Scripts: checked against their signatures, made into commands."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -11,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+from oxherd.engines.redis.script_source import BadScript, flat_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,16 +177,8 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
 )
 """The arguments of every script, in order; each also has one key, its queue's `base`."""
 
-_INCLUDE: Final = re.compile(r"^-- include (\w+)( when called)?$")
-_STATE: Final = re.compile(r"^local (?!made_)\w+(?: = \{\})?$", re.MULTILINE)
-_CONSTANTS: Final = re.compile(r'^local (\w+) = \{\n((?:\w+ = "[^"]+",\n)+)\}$', re.MULTILINE)
-_CONSTANT: Final = re.compile(r'^(\w+) = ("[^"]+"),$', re.MULTILINE)
 _ROOT: Final = files("oxherd.engines.redis").joinpath("lua")
 _encoder: Final = msgspec.msgpack.Encoder()
-
-
-class BadScript(Exception):
-    """A script's file does not fit its signature, or names what is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,70 +228,9 @@ def load(name: str, root: Traversable = _ROOT) -> Script:
         raise BadScript(f"{name}.lua: its header is {header}, its signature asks {expected}")
     if "KEYS[" in "".join(text.splitlines()[3 + len(expected) :]):
         raise BadScript(f"{name}.lua: its body names KEYS")
-    lines = [line.lstrip() for line in _resolve(text, name, root, set())]
-    source = _fold("\n".join(lines), name).encode()
+    source = flat_source(name, root, len(expected)).encode()
     digest = hashlib.sha1(source, usedforsecurity=False).hexdigest()
     return Script(name, source, digest.encode(), tuple(forms.values()))
-
-
-def _resolve(text: str, name: str, root: Traversable, included: set[str]) -> list[str]:
-    """The lines of a file, each include once, in front of what needs it; comments left out."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        include = _INCLUDE.match(line)
-        if include is None:
-            if line and not line.lstrip().startswith("--"):
-                lines.append(line)
-        elif not included & {include[0], include[1]}:
-            path = root.joinpath("include", f"{include[1]}.lua")
-            if not path.is_file():
-                raise BadScript(f"{name}.lua includes {include[1]!r}, which is not there")
-            inner = path.read_text(encoding="utf-8")
-            if include[2]:
-                apart = included | {include[1]}
-                included.add(include[0])
-                lines += _when_called(include[1], _resolve(inner, include[1], root, apart))
-            else:
-                included.add(include[1])
-                lines += _resolve(inner, include[1], root, included)
-    return lines
-
-
-def _when_called(name: str, lines: list[str]) -> list[str]:
-    """A function that is made by its first call, with all that only it needs.
-
-    A script makes its functions anew each time it runs, which takes longer than a plain job's work.
-    """
-    source = "\n".join(lines)
-    if f"local function {name}(" not in source:
-        raise BadScript(f"{name}.lua is included when called, and has no function of its name")
-    if state := _STATE.search(source):
-        raise BadScript(f"{name}.lua is included when called, and would forget {state[0]!r}")
-    return [
-        f"local made_{name}",
-        f"local function {name}(...)",
-        f"if not made_{name} then",
-        *lines,
-        f"made_{name} = {name}",
-        "end",
-        f"return made_{name}(...)",
-        "end",
-    ]
-
-
-def _fold(source: str, name: str) -> str:
-    """The source with constants in the place of their names: each call would build their tables."""
-    for table in _CONSTANTS.finditer(source):
-        values: dict[str, str] = dict(_CONSTANT.findall(table[2]))
-        unbound = rf"(?<![\w.]){table[1]}\b"
-        parts = re.split(rf"{unbound}\.(\w+)", source)
-        if strange := set(parts[1::2]) - values.keys():
-            raise BadScript(f"{name}.lua names {table[1]}.{strange.pop()}, which is not there")
-        parts[1::2] = [values[constant] for constant in parts[1::2]]
-        source = "".join(parts)
-        if not re.search(rf"{unbound}(?! =)", source):
-            source = source.replace(f"{table[0]}\n", "", 1)
-    return source
 
 
 SCRIPTS: Final[Mapping[str, Script]] = MappingProxyType({name: load(name) for name in SIGNATURES})

@@ -57,5 +57,6 @@ end
 if must_remember then
   remember(base, nonce, answers)
 end
+write_counts()
 wake_queues()
 return answers

@@ -15,9 +15,8 @@ local rate_ms = tonumber(ARGV[7])
 local now = time_of(clock)
 local queue = queue_at(base)
 -- Of the number the queue's own counts first, of the window the worker's.
-local rate = redis.call("HMGET", base .. key.meta, setting.max, setting.duration)
-local max = tonumber(rate[1]) or rate_max > 0 and rate_max
-local window = math.floor(math.abs(rate_ms > 0 and rate_ms or tonumber(rate[2]) or 0))
+local max = queue.rate_max or rate_max > 0 and rate_max
+local window = math.floor(math.abs(rate_ms > 0 and rate_ms or queue.rate_ms or 0))
 promote_due(queue, now)
 
 local function answer(jobs, retry_after, paused)
@@ -59,10 +58,7 @@ if wanted <= 0 then
   return answer({}, 0, is_maxed(queue) and 1 or 0)
 end
 
-local at = {}
-for index, name in ipairs(record_fields) do
-  at[name] = index
-end
+local now_text, lock_text = text_of(now), text_of(lock_ms)
 local jobs, ids, used = {}, {}, 0
 while #jobs < limit and used < tokens do
   local taken = take_next(base, math.min(limit - #jobs, tokens - used))
@@ -72,19 +68,21 @@ while #jobs < limit and used < tokens do
   for _, id in ipairs(taken) do
     local record = string.sub(id, 1, 2) ~= "0:" and read_record(base, id)
     if record then
-      local started = (tonumber(record[at[field.attempts_started]]) or 0) + 1
-      record[at[field.attempts_started]] = tostring(started)
-      record[at[field.processed_on]] = string.format("%.0f", now)
-      redis.call("SET", base .. id .. part.lock, token, "PX", lock_ms)
+      local job_key = base .. id
+      local started = text_of((tonumber(record[record_place.attempts_started]) or 0) + 1)
+      record[record_place.attempts_started] = started
+      record[record_place.processed_on] = now_text
+      redis.call("SET", job_key .. part.lock, token, "PX", lock_text)
       if worker ~= "" then
-        record[at[field.processed_by]] = worker
-        redis.call("HSET", base .. id, field.processed_on, now, field.attempts_started, started,
-          field.processed_by, worker)
+        record[record_place.processed_by] = worker
+        redis.call("HSET", job_key, field.processed_on, now_text,
+          field.attempts_started, started, field.processed_by, worker)
       else
-        redis.call("HSET", base .. id, field.processed_on, now, field.attempts_started, started)
+        redis.call("HSET", job_key, field.processed_on, now_text,
+          field.attempts_started, started)
       end
       emit(queue, "active", "jobId", id, "prev", "waiting")
-      if not record[at[field.deferred_failure]] then
+      if not record[record_place.deferred_failure] then
         used = used + 1
       end
       ids[#ids + 1] = id

@@ -9,6 +9,7 @@ local items = cmsgpack.unpack(ARGV[3])
 -- include lock
 -- include finish
 local now = time_of(clock)
+local now_text = text_of(now)
 local queue = queue_at(base)
 local ended = 0
 
@@ -60,10 +61,12 @@ local function complete(item)
     note_gone(queue, id, settled)
     delete_job(base, id, job[5])
   else
-    redis.call("HSET", job_key, field.returnvalue, result, field.finished_on, now,
+    redis.call("HSET", job_key, field.returnvalue, result, field.finished_on, now_text,
       field.attempts_made, (tonumber(job[2] or job[3]) or 0) + 1, field.settled, settled)
-    redis.call("ZADD", base .. key.completed, now, id)
-    apply_retention(queue, key.completed, item[4], now)
+    redis.call("ZADD", base .. key.completed, now_text, id)
+    if must_evict(item[4]) then
+      apply_retention(queue, key.completed, item[4], now)
+    end
   end
   emit(queue, "completed", "jobId", id, "returnvalue", result, "prev", "active")
   emit_drained(queue)
@@ -75,6 +78,8 @@ local answers = {}
 for index, item in ipairs(items) do
   answers[index] = complete(item)
 end
-count_ended(base, key.completed_count, key.completed_points, ended, metrics, now)
+if metrics > 0 then
+  count_ended(base, key.completed_count, key.completed_points, ended, metrics, now)
+end
 end_finishing(queue)
 return answers

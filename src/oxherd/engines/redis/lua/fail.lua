@@ -49,7 +49,9 @@ local function fail(item)
       redis.call("HDEL", job_key, field.deferred_failure)
     end
     redis.call("ZADD", base .. key.failed, now, id)
-    apply_retention(queue, key.failed, item[5], now)
+    if must_evict(item[5]) then
+      apply_retention(queue, key.failed, item[5], now)
+    end
   end
   emit(queue, "failed", "jobId", id, "failedReason", reason, "prev", "active")
   if attempts >= math.max(1, tonumber(option_of(job[8], "attempts")) or 1) then
@@ -64,6 +66,8 @@ local answers = {}
 for index, item in ipairs(items) do
   answers[index] = fail(item)
 end
-count_ended(base, key.failed_count, key.failed_points, ended, metrics, now)
+if metrics > 0 then
+  count_ended(base, key.failed_count, key.failed_points, ended, metrics, now)
+end
 end_finishing(queue)
 return answers

@@ -9,6 +9,7 @@ local parent_key = ARGV[4]
 -- include time
 -- include repeated
 -- include settle_parent
+-- include unlink
 local answer = recall(base, nonce)
 if answer then
   return answer

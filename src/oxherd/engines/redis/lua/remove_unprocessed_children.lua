@@ -12,6 +12,7 @@ local removals = cmsgpack.unpack(ARGV[6])
 -- include repeated
 -- include remove_many
 -- include children_of
+-- include unlink
 local answer = recall(base, nonce)
 if answer then
   return answer

@@ -2,6 +2,7 @@
 -- include settle_parent
 
 -- Writes the new edges into the existing job, the one thing of it that changes.
+-- rare
 local function add_edges(job)
   local edges = job.edges
   if #edges == 0 then
@@ -31,6 +32,7 @@ local function add_edges(job)
 end
 
 -- `pending` collects the children that the parent is to wait for, `needs` what a failure asks.
+-- rare
 local function adopt(job, edge, pending, needs, now)
   local parent_key, policy = edge[1], edge[2]
   if redis.call("ZSCORE", job.base .. key.completed, job.id) then

@@ -2,6 +2,7 @@
 -- include parents
 
 -- Whether `job` is above one of the parents that it would get: a walk up, with its own stack.
+-- rare
 local function is_own_ancestor(job, members)
   local todo, seen = {}, {}
   for _, edge in ipairs(job.edges) do

@@ -2,6 +2,7 @@
 -- include deduplication
 -- include remove_job
 -- include children_of
+-- include unlink
 
 local function tell_dropped(queue, stays, name, dropped)
   emit(queue, "deduplicated", "jobId", stays, "deduplicationId", name, "deduplicatedJobId",
@@ -59,6 +60,7 @@ end
 
 -- The owner for which `job` is dropped; nil when the job owns the id now, and is to be stored.
 -- The second answer is the owner whose place it takes, if it does.
+-- rare
 local function deduplicate(queue, job, timestamp, now)
   local asked = job.deduplication
   local owner_key = queue.base .. key.deduplication .. asked.id

@@ -5,6 +5,7 @@
 -- include state
 
 -- With `keep_last` the id is owned until the owner ends, whatever its time to live.
+-- rare
 local function own_deduplication(owner_key, id, ttl, keep_last)
   if (ttl or 0) > 0 and not keep_last then
     redis.call("SET", owner_key, id, "PX", ttl)
@@ -14,6 +15,7 @@ local function own_deduplication(owner_key, id, ttl, keep_last)
 end
 
 -- A removed job gives back what it owns.
+-- rare
 local function free_deduplication(base, id, name)
   local owner_key = base .. key.deduplication .. name
   if redis.call("GET", owner_key) == id then
@@ -65,6 +67,7 @@ local function add_kept(queue, name, now)
 end
 
 -- A job ended: unless the id has a time to live it is free, and whoever was kept for it follows.
+-- rare
 local function end_deduplication(queue, id, name, now)
   local owner_key = queue.base .. key.deduplication .. name
   local owner = redis.call("GET", owner_key)

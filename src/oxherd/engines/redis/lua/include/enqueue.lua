@@ -33,6 +33,7 @@ local function make_ready(queue, id, priority, place, previous)
 end
 
 -- The low bits keep the order of jobs that are due in one millisecond.
+-- rare
 local function make_delayed(queue, id, due)
   local low = due * due_step
   local high = low + due_step - 1

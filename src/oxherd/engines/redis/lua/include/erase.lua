@@ -2,6 +2,7 @@
 -- include remove_job
 -- include children_of
 -- include scheduled
+-- include unlink
 local none_going = {}
 
 -- Takes an id out of where it is known to be; the oldest of a list is on its right.

@@ -31,6 +31,7 @@ local function write_gone()
 end
 
 -- Whether a parent still waits for this job (it failed and its edge blocks).
+-- rare
 local function is_awaited(job_key, edges)
   for _, edge in ipairs(edges) do
     if redis.call("SISMEMBER", edge.parent .. part.dependencies, job_key) == 1 then
@@ -40,6 +41,7 @@ local function is_awaited(job_key, edges)
   return false
 end
 
+-- rare
 local function evict(queue, structure, id, now)
   local job_key = queue.base .. id
   local found = redis.call("HMGET", job_key, field.parent_key, field.further_parents,
@@ -54,7 +56,14 @@ local function evict(queue, structure, id, now)
   delete_job(queue.base, id, found[2])
 end
 
--- Applies a finished job's retention to its structure: {count, age, limit}, -1 for no bound.
+-- Whether a retention asks for more than the job that ends: {count, age, limit}, -1 for no bound.
+-- None at all (count 0) is about that job alone, which is never stored.
+local function must_evict(keep)
+  return keep[1] > 0 or keep[2] >= 0
+end
+
+-- Applies a finished job's retention to its structure.
+-- rare
 local function apply_retention(queue, structure, keep, now)
   local count, age, limit = keep[1], keep[2], keep[3]
   if age >= 0 then
@@ -63,7 +72,6 @@ local function apply_retention(queue, structure, keep, now)
       evict(queue, structure, id, now)
     end
   end
-  -- None at all (0) is about the job that ends: it is never stored.
   if count > 0 then
     local excess = redis.call("ZCARD", queue.base .. structure) - count
     if excess > 0 then

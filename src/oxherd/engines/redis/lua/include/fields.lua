@@ -62,3 +62,9 @@ local record_fields = {
   "pb", "finishedOn", "progress", "returnvalue", "failedReason", "stacktrace", "defa",
   "parentKey", "parent", "oxp", "oxf", "oxk", "attemptsMade", "rjk", "deid",
 }
+local record_place = {
+  attempts_started = 8,
+  processed_on = 10,
+  processed_by = 11,
+  deferred_failure = 17,
+}

@@ -4,6 +4,7 @@
 -- include evict
 -- include deduplication
 -- include metrics
+-- include unlink
 local active_left
 
 -- Writes `drained` once the job that just ended was the last that waited or ran.
@@ -18,6 +19,7 @@ end
 
 -- Whether a parent runs because of `continue-parent`: we count such children; another client's
 -- scripts leave only their flag.
+-- rare
 local function was_continued(job_key, continuations)
   if (tonumber(continuations) or 0) > 0 then
     return true

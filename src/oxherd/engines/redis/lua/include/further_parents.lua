@@ -67,7 +67,7 @@ local function settle_listed(queue, id, further, now)
   unlist_further(job_key)
   if keep[1] == 0 then
     evict(queue, structure, id, now)
-  else
+  elseif must_evict(keep) then
     apply_retention(queue, structure, keep, now)
   end
 end

@@ -3,41 +3,17 @@
 -- include parents
 -- include state
 -- include ancestry
--- include repeated
-
-local members
-
-local function look_up_job(job, nonce, again)
-  job.key = job.base .. job.id
-  members[job.key] = job
-  local found = redis.call("HMGET", job.key, field.name, field.timestamp, field.nonce)
-  job.exists = found[1] or redis.call("EXISTS", job.key) == 1
-  job.stored_timestamp = found[2]
-  if job.exists then
-    job.mine = not job.given or found[3] == nonce
-  else
-    job.mine = again and not job.given and is_gone(job)
-  end
-end
-
-local function look_up(group, nonce, again)
-  members = {}
-  for _, job in ipairs(group) do
-    -- A numbered job gets its id when it is written.
-    if not job.numbered then
-      look_up_job(job, nonce, again)
-      group.repeated = group.repeated or job.mine
-    end
-  end
-end
+-- include look_up
 
 -- After a lost answer the whole group is there: what this call did not write was there before.
+-- rare
 local function judge_repeated(group)
   for _, job in ipairs(group) do
     job.verdict = job.mine and "new" or "existing"
   end
 end
 
+-- rare
 local function drop_known_edges(job)
   local known, fresh = {}, {}
   for _, edge in ipairs(stored_edges(job.key)) do

@@ -2,8 +2,9 @@
 -- include queue
 local minute_ms = 60000
 
+-- rare
 local function count_ended(base, count_name, points_name, ended, most, now)
-  if most <= 0 or ended == 0 then
+  if ended == 0 then
     return
   end
   local counts, points = base .. count_name, base .. points_name

@@ -1,6 +1,7 @@
 -- The edges from a job up to its parents.
 -- include keys
 -- include fields
+-- rare
 local function policy_of(parent_json)
   local fine, decoded = pcall(cjson.decode, parent_json or "")
   if fine and type(decoded) == "table" then
@@ -19,6 +20,7 @@ local function decode_further(further)
 end
 
 -- {parent = key, policy = text} for each edge; the first is the one that every client sees.
+-- rare
 local function edges_of(parent_key, parent_json, further)
   local edges = {}
   if parent_key then
@@ -32,6 +34,7 @@ local function edges_of(parent_key, parent_json, further)
   return edges
 end
 
+-- rare
 local function stored_edges(job_key)
   local found = redis.call("HMGET", job_key, field.parent_key, field.parent,
     field.further_parents)
@@ -59,12 +62,14 @@ end
 
 -- A job with several parents is listed in its own queue, with the parents after the first, and
 -- in the queues of them all: any worker of ours there settles what another client's leaves.
+-- rare
 local function list_further(job_key, further)
   local base, id = split_key(job_key)
   redis.call("HSET", base .. key.several_parents, id, further)
   write_shared("SADD", job_key, further)
 end
 
+-- rare
 local function unlist_further(job_key)
   local base, id = split_key(job_key)
   local further = redis.call("HGET", base .. key.several_parents, id)
@@ -73,48 +78,4 @@ local function unlist_further(job_key)
     write_shared("SREM", job_key, further)
   end
   return further
-end
-
--- Removes one edge from a job's own record; the first of the further parents moves up.
-local function unlink(job_key, parent_key)
-  local found = redis.call("HMGET", job_key, field.parent_key, field.further_parents)
-  local further = found[2] and decode_further(found[2]) or {}
-  local was_listed = found[2] and unlist_further(job_key)
-  if found[1] == parent_key then
-    local next_edge = table.remove(further, 1)
-    if next_edge then
-      local parent = '{"id":' .. cjson.encode(next_edge.id) .. ',"queueKey":'
-        .. cjson.encode(next_edge.queueKey) .. parent_flags(next_edge.policy) .. "}"
-      redis.call("HSET", job_key, field.parent_key, next_edge.queueKey .. ":" .. next_edge.id,
-        field.parent, parent)
-    else
-      redis.call("HDEL", job_key, field.parent_key, field.parent)
-    end
-  else
-    for index, edge in ipairs(further) do
-      if edge.queueKey .. ":" .. edge.id == parent_key then
-        table.remove(further, index)
-        break
-      end
-    end
-  end
-  if not found[2] then
-    return
-  end
-  if #further > 0 then
-    local text = cjson.encode(further)
-    redis.call("HSET", job_key, field.further_parents, text)
-    if was_listed then
-      list_further(job_key, text)
-    end
-  else
-    redis.call("HDEL", job_key, field.further_parents)
-  end
-end
-
-local function cut_off_pending(job_key)
-  for _, child_key in ipairs(redis.call("SMEMBERS", job_key .. part.dependencies)) do
-    unlink(child_key, job_key)
-  end
-  redis.call("DEL", job_key .. part.dependencies)
 end

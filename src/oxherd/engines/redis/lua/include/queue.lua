@@ -5,18 +5,25 @@ local default_event_cap = 10000
 local queues = {}
 local queues_in_order = {}
 
+-- A whole number as text, for commands in a loop: they would have it made again and again.
+local function text_of(number)
+  return string.format("%.0f", number)
+end
+
 local function queue_at(base)
   local queue = queues[base]
   if not queue then
     local found = redis.call("HMGET", base .. key.meta, setting.paused, setting.concurrency,
-      setting.event_cap, setting.version)
+      setting.event_cap, setting.version, setting.max, setting.duration)
     queue = {
       base = base,
       paused = found[1],
       concurrency = tonumber(found[2]),
-      event_cap = tonumber(found[3]) or default_event_cap,
+      event_cap = text_of(tonumber(found[3]) or default_event_cap),
       has_event_cap = found[3],
       has_version = found[4],
+      rate_max = tonumber(found[5]),
+      rate_ms = tonumber(found[6]),
     }
     queues[base] = queue
     queues_in_order[#queues_in_order + 1] = queue

@@ -1,5 +1,6 @@
 -- A step of removing jobs with what is below them: children before parents.
 -- include remove_job
+-- include unlink
 
 -- The first that is held; who holds a job must end it first.
 local function locked_among(job_keys)

@@ -1,9 +1,10 @@
 -- What a group forgets when one of its jobs takes the place of another by deduplication.
 -- include judge_group
--- include parents
+-- include unlink
 
 -- A job made way for one of this group: what the group wanted of it is void, and it may be of the
 -- group itself.
+-- rare
 local function note_replaced(group, job_key)
   for _, job in ipairs(group) do
     local kept = {}

@@ -18,6 +18,7 @@ local function release_parent(parent_key, now)
   end
 end
 
+-- rare
 local function release_parent_if_done(parent_key, now)
   if redis.call("EXISTS", parent_key .. part.dependencies) == 0 then
     release_parent(parent_key, now)
@@ -51,6 +52,7 @@ local function defer_failure(parent_key, child_key)
 end
 
 -- Both tell whether there was something to settle.
+-- rare
 local function settle_completed(parent_key, child_key, result, now)
   if redis.call("SREM", parent_key .. part.dependencies, child_key) == 0 then
     return false
@@ -62,6 +64,7 @@ end
 
 -- Records a failure under a parent; answers what the parent needs: "fail", "release",
 -- "release-if-done", or nil when it goes on waiting.
+-- rare
 local function record_failure(parent_key, child_key, policy, reason, now)
   if policy == "fail-parent" then
     redis.call("ZADD", parent_key .. part.failed_children, now, child_key)
@@ -79,6 +82,7 @@ local function record_failure(parent_key, child_key, policy, reason, now)
   return nil
 end
 
+-- rare
 local function apply_failure(need, parent_key, child_key, now)
   if need == "fail" then
     defer_failure(parent_key, child_key)
@@ -89,6 +93,7 @@ local function apply_failure(need, parent_key, child_key, now)
   end
 end
 
+-- rare
 local function settle_failed(parent_key, child_key, policy, reason, now)
   if policy == "block"
     or redis.call("SREM", parent_key .. part.dependencies, child_key) == 0 then

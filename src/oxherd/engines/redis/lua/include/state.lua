@@ -1,5 +1,6 @@
 -- Where a job is: the structure that holds its id, by the name that Python maps to a state.
 -- include keys
+-- rare
 local function state_of(base, id)
   for _, name in ipairs({ key.completed, key.failed, key.delayed, key.prioritized,
     key.waiting_children }) do
@@ -16,6 +17,7 @@ local function state_of(base, id)
 end
 
 -- How a job ended, or nil.
+-- rare
 local function end_of(job_key)
   local base, id = split_key(job_key)
   for _, name in ipairs({ key.completed, key.failed }) do
@@ -27,6 +29,7 @@ local function end_of(job_key)
 end
 
 -- Takes a job out of whatever holds it and answers what that was.
+-- rare
 local function take_out(base, id)
   for _, name in ipairs({ key.completed, key.waiting_children, key.delayed, key.failed,
     key.prioritized }) do

@@ -23,7 +23,8 @@ end
 local function record_of(job, timestamp)
   local record = {
     field.name, job.name, field.data, job.data, field.options, job.options,
-    field.timestamp, timestamp, field.delay, job.delay or 0, field.priority, job.priority or 0,
+    field.timestamp, text_of(timestamp), field.delay, job.delay or "0",
+    field.priority, job.priority or "0",
   }
   local function put(name, value)
     if value then
@@ -32,9 +33,11 @@ local function record_of(job, timestamp)
     end
   end
   local first = job.edges[1]
-  put(field.parent_key, first and first[1])
-  put(field.parent, first and first[3])
-  put(field.further_parents, further_parents_of(job.edges))
+  if first then
+    put(field.parent_key, first[1])
+    put(field.parent, first[3])
+    put(field.further_parents, further_parents_of(job.edges))
+  end
   put(field.scheduler, job.schedule_id)
   put(field.deduplication_id, job.deduplication_id)
   put(field.retention, job.retention)

@@ -1,5 +1,6 @@
 -- Writes a group of jobs that was judged; parents with nothing pending are released at the end.
 -- include append_children
+-- include number
 -- include settle_parent
 -- include adopt
 -- include store_job
@@ -10,11 +11,12 @@ local function write_new(group, job, nonce, version, now)
   local queue = queue_at(job.base)
   local timestamp = job.timestamp or now
   note_settings(queue, version)
-  local number = redis.call("INCR", job.base .. key.counter)
   if job.numbered then
-    job.id = string.format("%.0f", number)
+    job.id = next_number(job.base)
     job.key = job.base .. job.id
     members[job.key] = job
+  else
+    count_job(job.base)
   end
   if job.deduplication then
     local owner, replaced = deduplicate(queue, job, timestamp, now)
@@ -36,7 +38,7 @@ end
 
 local function write_existing(job)
   job.written = true
-  redis.call("INCR", job.base .. key.counter)
+  count_job(job.base)
   emit(queue_at(job.base), "duplicated", "jobId", job.id)
 end
 
@@ -74,13 +76,16 @@ local function attach_all(group, now)
   for _, parent_key in ipairs(outer_parents) do
     append_children(parent_key, table.concat(appended[parent_key], ","))
   end
-  return needs, outer_parents
+  return pending, needs, outer_parents
 end
 
-local function settle_parents(group, now, needs, outer_parents)
+local function settle_parents(group, now, pending, needs, outer_parents)
   local function settle(parent_key)
-    local need = needs[parent_key] or { "release-if-done" }
-    apply_failure(need[1], parent_key, need[2], now)
+    local need = needs[parent_key]
+    if need or #(pending[parent_key] or {}) == 0 then
+      need = need or { "release-if-done" }
+      apply_failure(need[1], parent_key, need[2], now)
+    end
   end
   for _, job in ipairs(group) do
     if job.is_parent and job.verdict == "new" then
