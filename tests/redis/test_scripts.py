@@ -37,14 +37,6 @@ def test_both_languages_know_the_same_fields() -> None:
     assert table("fields", "policy_flag") == {
         flag: policy.value for flag, policy in wire.POLICY_FLAGS.items()
     }
-    text = LUA.joinpath("include", "fields.lua").read_text()
-    listed = re.search(r"local record_fields = {\n(.*?)\n}", text, re.DOTALL)
-    assert listed is not None
-    assert tuple(re.findall(r'"(\w+)"', listed[1])) == wire.RECORD_FIELDS
-    places = re.search(r"local record_place = {\n(.*?)\n}", text, re.DOTALL)
-    assert places is not None
-    for name, place in re.findall(r"(\w+) = (\d+),", places[1]):
-        assert wire.RECORD_FIELDS[int(place) - 1] == wire.FIELDS[name]
 
 
 def test_every_file_is_a_script_with_a_signature() -> None:

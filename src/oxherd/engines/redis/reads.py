@@ -26,7 +26,7 @@ class RedisInspect(Calls):
 
     async def jobs(self, queue: str, job_ids: Sequence[str]) -> list[JobRecord | None]:
         found = await self._read("records", queue, list(job_ids))
-        return [wire.record(queue, job[-1], job[:-1]) if job else None for job in found]
+        return [wire.listed_record(queue, job) if job else None for job in found]
 
     async def states(self, queue: str, job_ids: Sequence[str]) -> list[State | None]:
         found = await self._read("states", queue, list(job_ids))
@@ -37,7 +37,7 @@ class RedisInspect(Calls):
     ) -> list[JobRecord]:
         structure = wire.STRUCTURES[state]
         found = await self._read("page", queue, structure, start, end, int(ascending))
-        return [wire.record(queue, job[-1], job[:-1]) for job in found]
+        return [wire.listed_record(queue, job) for job in found]
 
     async def counts(self, queue: str) -> dict[State, int]:
         states = list(wire.STRUCTURES)

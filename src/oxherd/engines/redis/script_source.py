@@ -18,7 +18,9 @@ _INCLUDE: Final = re.compile(r"^-- include (\w+)$")
 _RARE: Final = "-- rare"
 _FUNCTION: Final = re.compile(r"^local function (\w+)\(")
 _WORD: Final = re.compile(r"\w+")
-_CONSTANTS: Final = re.compile(r'^local (\w+) = \{\n((?:\w+ = (?:"[^"]+"|\d+),\n)+)\}$', re.MULTILINE)
+_CONSTANTS: Final = re.compile(
+    r'^local (\w+) = \{\n((?:\w+ = (?:"[^"]+"|\d+),\n)+)\}$', re.MULTILINE
+)
 _CONSTANT: Final = re.compile(r'^(\w+) = ("[^"]+"|\d+),$', re.MULTILINE)
 
 

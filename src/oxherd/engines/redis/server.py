@@ -100,7 +100,7 @@ class RedisServer:
 
     def record(self, queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
         """The record of a job's hash."""
-        return wire.record(queue, job_id, [fields.get(name) for name in wire.RECORD_FIELDS])
+        return wire.record(queue, job_id, fields)
 
     def encode_options(self, options: Mapping[str, Any]) -> str:
         """The options as they are stored: JSON under the short names, nothing for None."""

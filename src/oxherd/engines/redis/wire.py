@@ -96,16 +96,6 @@ STATES: Final[Mapping[str, State]] = MappingProxyType(
 )
 """The state of an id by where it is; an older client's pause put waiting jobs aside."""
 
-_READ: Final = (
-    "name", "data", "options", "timestamp", "delay", "priority", "attempts_made",
-    "attempts_started", "stalled_count", "processed_on", "processed_by", "finished_on",
-    "progress", "returnvalue", "failed_reason", "stacktrace", "deferred_failure", "parent_key",
-    "parent", "further_parents", "flow_id", "retention", "legacy_attempts", "scheduler",
-    "deduplication_id",
-)  # fmt: skip
-RECORD_FIELDS: Final = tuple(FIELDS[name] for name in _READ)
-"""The fields that make a record, in the order in which `record` takes them."""
-
 _FLAGS: Final = {policy: flag for flag, policy in POLICY_FLAGS.items()}
 _EVENT_FIELDS: Final = {
     "jobId": "job_id",
@@ -179,15 +169,20 @@ def keep(bounds: Keep) -> tuple[int, int, int]:
     )
 
 
-def record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
-    """The record of a job's hash, read as `RECORD_FIELDS`; unreadable rather than an error."""
+def listed_record(queue: str, listed: Sequence[str]) -> JobRecord:
+    """The record of a job as scripts answer it: names and values in turn, the id last."""
+    return record(queue, listed[-1], dict(zip(listed[:-1:2], listed[1::2], strict=True)))
+
+
+def record(queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
+    """The record of a job's hash; unreadable rather than an error."""
     try:
-        return _record(queue, job_id, values)
+        return _record(queue, job_id, fields)
     except (msgspec.MsgspecError, OxherdError, ValueError, TypeError, OverflowError) as error:
         return JobRecord(
             queue=queue,
             id=job_id,
-            name=values[0] or "",
+            name=fields.get("name", ""),
             data="{}",
             options=DEFAULT_OPTIONS,
             timestamp=0,
@@ -206,13 +201,9 @@ def event(event_id: str, queue: str, values: Mapping[str, str]) -> Event:
     return read_event(event_id, queue, kind, named)
 
 
-def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
-    (
-        name, data, options, timestamp, delay, priority, made, started, stalled, processed_on,
-        processed_by, finished_on, progress, returnvalue, reason, stacktrace, deferred,
-        parent_key, parent, further, flow_id, retention, legacy_made, schedule_id,
-        deduplication_id,
-    ) = values  # fmt: skip
+def _record(queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
+    get = fields.get
+    name, data, options, progress = get("name"), get("data"), get("opts"), get("progress")
     if name is None:
         raise ValueError("it has no name")
     if data:
@@ -220,32 +211,34 @@ def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
     if progress:
         _check_json(progress)
     decoded = option_wire.read_options(options or "{}")
-    if retention is not None:
+    if (retention := get("oxk")) is not None:
         decoded = option_wire.with_retention(decoded, retention)
+    made = get("atm")
+    parent_key, further = get("parentKey"), get("oxp")
     return JobRecord(
         queue=queue,
         id=job_id,
         name=name,
         data=data or "{}",
         options=decoded,
-        timestamp=_number(timestamp) or 0,
-        delay=_number(delay) or 0,
-        priority=_number(priority) or 0,
-        attempts_made=_number(made if made is not None else legacy_made) or 0,
-        attempts_started=_number(started) or 0,
-        stalled_count=_number(stalled) or 0,
-        processed_on=_number(processed_on),
-        processed_by=processed_by,
-        finished_on=_number(finished_on),
+        timestamp=_number(get("timestamp")) or 0,
+        delay=_number(get("delay")) or 0,
+        priority=_number(get("priority")) or 0,
+        attempts_made=_number(made if made is not None else get("attemptsMade")) or 0,
+        attempts_started=_number(get("ats")) or 0,
+        stalled_count=_number(get("stc")) or 0,
+        processed_on=_number(get("processedOn")),
+        processed_by=get("pb"),
+        finished_on=_number(get("finishedOn")),
         progress=progress or None,
-        returnvalue=returnvalue,
-        failed_reason=reason,
-        stacktrace=stacktrace,
-        deferred_failure=deferred,
-        parents=_edges(parent_key, parent, further) if parent_key or further else (),
-        flow_id=flow_id,
-        schedule_id=schedule_id,
-        deduplication_id=deduplication_id,
+        returnvalue=get("returnvalue"),
+        failed_reason=get("failedReason"),
+        stacktrace=get("stacktrace"),
+        deferred_failure=get("defa"),
+        parents=_edges(parent_key, get("parent"), further) if parent_key or further else (),
+        flow_id=get("oxf"),
+        schedule_id=get("rjk"),
+        deduplication_id=get("deid"),
         raw_options=options or "{}",
     )
 
@@ -287,7 +280,6 @@ def _list_of(keys: Sequence[str]) -> str:
 __all__ = [
     "FIELDS",
     "POLICY_FLAGS",
-    "RECORD_FIELDS",
     "SETTINGS",
     "STATES",
     "STRUCTURES",
@@ -295,5 +287,6 @@ __all__ = [
     "entry",
     "event",
     "keep",
+    "listed_record",
     "record",
 ]

@@ -106,7 +106,7 @@ class RedisWork(Calls):
 def _claimed(queue: str, answer: Any) -> Claimed:
     found, due_in, retry_after, paused = answer
     return Claimed(
-        jobs=tuple([wire.record(queue, job[-1], job[:-1]) for job in found]),
+        jobs=tuple([wire.listed_record(queue, job) for job in found]),
         due_in_ms=None if due_in < 0 else due_in,
         retry_after_ms=retry_after,
         paused=bool(paused),

@@ -31,6 +31,19 @@ local function answer(jobs, retry_after, paused)
   return { jobs, due_in, retry_after, paused }
 end
 
+-- How often a job was started, and whether it is to fail without running.
+local function started_before(record)
+  local started, is_doomed = 0, false
+  for at = 1, #record, 2 do
+    if record[at] == field.attempts_started then
+      started = tonumber(record[at + 1]) or 0
+    elseif record[at] == field.deferred_failure then
+      is_doomed = true
+    end
+  end
+  return started, is_doomed
+end
+
 local wanted, tokens = limit, math.huge
 if max then
   max = math.max(1, max)
@@ -69,12 +82,10 @@ while #jobs < limit and used < tokens do
     local record = string.sub(id, 1, 2) ~= "0:" and read_record(base, id)
     if record then
       local job_key = base .. id
-      local started = text_of((tonumber(record[record_place.attempts_started]) or 0) + 1)
-      record[record_place.attempts_started] = started
-      record[record_place.processed_on] = now_text
+      local started, is_doomed = started_before(record)
+      started = text_of(started + 1)
       redis.call("SET", job_key .. part.lock, token, "PX", lock_text)
       if worker ~= "" then
-        record[record_place.processed_by] = worker
         redis.call("HSET", job_key, field.processed_on, now_text,
           field.attempts_started, started, field.processed_by, worker)
       else
@@ -82,11 +93,12 @@ while #jobs < limit and used < tokens do
           field.attempts_started, started)
       end
       emit(queue, "active", "jobId", id, "prev", "waiting")
-      if not record[record_place.deferred_failure] then
-        used = used + 1
-      end
+      used = used + (is_doomed and 0 or 1)
       ids[#ids + 1] = id
-      record[#record_fields + 1] = id
+      put(record, field.processed_on, now_text)
+      put(record, field.attempts_started, started)
+      put(record, field.processed_by, worker ~= "" and worker)
+      record[#record + 1] = id
       jobs[#jobs + 1] = record
     end
   end

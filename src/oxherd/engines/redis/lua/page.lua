@@ -54,7 +54,7 @@ local jobs = {}
 for _, id in ipairs(ids_of()) do
   local record = read_record(base, id)
   if record then
-    record[#record_fields + 1] = id
+    record[#record + 1] = id
     jobs[#jobs + 1] = record
   end
 end

@@ -8,7 +8,7 @@ local records = {}
 for index, id in ipairs(ids) do
   local record = read_record(base, id)
   if record then
-    record[#record_fields + 1] = id
+    record[#record + 1] = id
   end
   records[index] = record or false
 end

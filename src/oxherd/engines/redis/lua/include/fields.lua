@@ -56,15 +56,3 @@ local policy_flag = {
   idof = "ignore",
   rdof = "remove",
 }
--- What a claim reads, in the order in which wire.py reads it.
-local record_fields = {
-  "name", "data", "opts", "timestamp", "delay", "priority", "atm", "ats", "stc", "processedOn",
-  "pb", "finishedOn", "progress", "returnvalue", "failedReason", "stacktrace", "defa",
-  "parentKey", "parent", "oxp", "oxf", "oxk", "attemptsMade", "rjk", "deid",
-}
-local record_place = {
-  attempts_started = 8,
-  processed_on = 10,
-  processed_by = 11,
-  deferred_failure = 17,
-}

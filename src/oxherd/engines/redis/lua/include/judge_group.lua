@@ -4,6 +4,7 @@
 -- include state
 -- include ancestry
 -- include look_up
+local no_edges = {}
 
 -- After a lost answer the whole group is there: what this call did not write was there before.
 -- rare
@@ -29,8 +30,12 @@ end
 
 -- The edges that will be made: those to new parents, and to live ones outside the group.
 local function judge_edges(job)
+  if not job.parents and not job.exists then
+    job.verdict, job.edges, job.asked_edges = "new", no_edges, no_edges
+    return nil
+  end
   local kept, has_inner, live = {}, false, false
-  for _, edge in ipairs(job.parents or {}) do
+  for _, edge in ipairs(job.parents or no_edges) do
     local parent = members[edge[1]]
     if parent and not parent.verdict then
       -- Itself, or one that it is above.

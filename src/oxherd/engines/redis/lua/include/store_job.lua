@@ -1,5 +1,6 @@
 -- Stores a new job and puts it where it belongs.
 -- include enqueue
+-- include put
 -- include parents
 
 local function note_settings(queue, version)
@@ -26,24 +27,18 @@ local function record_of(job, timestamp)
     field.timestamp, text_of(timestamp), field.delay, job.delay or "0",
     field.priority, job.priority or "0",
   }
-  local function put(name, value)
-    if value then
-      record[#record + 1] = name
-      record[#record + 1] = value
-    end
-  end
   local first = job.edges[1]
   if first then
-    put(field.parent_key, first[1])
-    put(field.parent, first[3])
-    put(field.further_parents, further_parents_of(job.edges))
+    put(record, field.parent_key, first[1])
+    put(record, field.parent, first[3])
+    put(record, field.further_parents, further_parents_of(job.edges))
   end
-  put(field.scheduler, job.schedule_id)
-  put(field.deduplication_id, job.deduplication_id)
-  put(field.retention, job.retention)
-  put(field.flow_id, job.flow_id)
-  put(field.children_order, job.children_order)
-  put(field.nonce, job.nonce)
+  put(record, field.scheduler, job.schedule_id)
+  put(record, field.deduplication_id, job.deduplication_id)
+  put(record, field.retention, job.retention)
+  put(record, field.flow_id, job.flow_id)
+  put(record, field.children_order, job.children_order)
+  put(record, field.nonce, job.nonce)
   return record
 end
 
