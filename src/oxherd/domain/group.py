@@ -42,6 +42,8 @@ class Group:
         Raises:
             InvalidFlow: a job with children is not the only one with its id.
         """
+        if len(new) == 1:
+            return cls(tuple(new), (0,))
         mentions: dict[tuple[str | None, str, str], list[NewJob]] = {}
         for job in new:
             mentions.setdefault(_name(job), []).append(job)

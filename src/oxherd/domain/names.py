@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from oxherd.domain.errors import InvalidOption
@@ -81,6 +82,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def _check_text(what: str, text: object, *, colon: bool) -> str:
     if not isinstance(text, str):
         raise InvalidOption(f"a {what} is text, not {type(text).__name__}: {text!r}")
+    return _checked(what, text, colon)
+
+
+@lru_cache(maxsize=1024)
+def _checked(what: str, text: str, colon: bool) -> str:  # noqa: FBT001 - a cache's key
     if not text:
         raise InvalidOption(f"a {what} cannot be empty")
     try:

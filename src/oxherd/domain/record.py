@@ -32,7 +32,7 @@ class JobKey(NamedTuple):
         Raises:
             InvalidOption: `text` is not `prefix:queue:id`.
         """
-        if found := _OF_SCHEDULE.fullmatch(text):
+        if ":repeat:" in text and (found := _OF_SCHEDULE.fullmatch(text)):
             return cls(*found.groups())
         match text.rsplit(":", 2):
             case [prefix, queue, job_id] if prefix and queue and job_id:

@@ -11,6 +11,7 @@ from oxherd.runtime.clock import wall_ms
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS: Final = tuple(a + b for a in _DIGITS for b in _DIGITS)
+_SHIFTS: Final = range(90, -1, -10)
 _RANDOM_BITS: Final = 50
 _LETTER: Final = 1 << 99
 """The top bit of 100 makes the first character a letter, `g` or later, until the year 10889."""
@@ -25,14 +26,15 @@ class IdSource:
 
     def new_id(self) -> str:
         """A fresh id, greater than all that this source made before."""
-        number = wall_ms() << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+        now = wall_ms()
         with self._lock:
             # Within one millisecond, count on from the last one's chance.
-            if number >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
-                number = self._last + 1
-            self._last = number
-        number |= _LETTER
-        return "".join(_PAIRS[number >> shift & 1023] for shift in range(90, -1, -10))
+            if now <= self._last >> _RANDOM_BITS:
+                self._last += 1
+            else:
+                self._last = now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+            number = self._last | _LETTER
+        return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 class TokenSource:

@@ -79,9 +79,13 @@ def options_text(job: NewJob) -> str:
     text = _own_options_text(job.options, len(job.parents) > 1)
     if not job.parents:
         return text
-    key = JobKey.parse(job.parents[0].parent)
-    parent = _encode({"id": key.id, "queue": f"{key.prefix}:{key.queue}"}).decode()
-    return f'{text[:-1]},"parent":{parent}}}'
+    return f'{text[:-1]},"parent":{_parent_text(job.parents[0].parent)}}}'
+
+
+@lru_cache(maxsize=1024)
+def _parent_text(parent: str) -> str:
+    key = JobKey.parse(parent)
+    return _encode({"id": key.id, "queue": f"{key.prefix}:{key.queue}"}).decode()
 
 
 @lru_cache(maxsize=1024)

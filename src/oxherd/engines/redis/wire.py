@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -263,6 +264,7 @@ def _edges(parent_key: str | None, parent: str | None, further: str | None) -> t
     return tuple(edges)
 
 
+@lru_cache(maxsize=1024)
 def _edge(edge: Edge) -> tuple[str, str, str, str]:
     key = JobKey.parse(edge.parent)
     parent: dict[str, Any] = {"id": key.id, "queueKey": f"{key.prefix}:{key.queue}"}
