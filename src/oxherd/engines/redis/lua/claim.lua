@@ -60,14 +60,14 @@ if max then
   tokens = window > 0 and tokens or math.huge
 end
 if queue.concurrency then
-  limit = math.min(limit, queue.concurrency - redis.call("LLEN", base .. key.active))
+  limit = math.min(limit, queue.concurrency - redis.call("LLEN", queue.active))
 end
 if queue.paused or limit <= 0 and wanted > 0 then
   return answer({}, 0, 1)
 end
 if wanted <= 0 then
   -- Whoever asks for none heard a wake-up with its hands full: pass it on.
-  queue.has_ready = redis.call("EXISTS", base .. key.waiting, base .. key.prioritized) > 0
+  queue.has_ready = redis.call("EXISTS", queue.waiting, base .. key.prioritized) > 0
   return answer({}, 0, is_maxed(queue) and 1 or 0)
 end
 
@@ -113,7 +113,7 @@ if max and window > 0 and used > 0 then
   end
 end
 if #jobs > 0 then
-  call_in_pieces("LPUSH", base .. key.active, ids)
+  call_in_pieces("LPUSH", queue.active, ids)
   -- The chain of markers: who gets a job wakes one more worker.
   redis.call("ZADD", base .. key.marker, 0, "0")
 end

@@ -15,9 +15,9 @@ local function line_up(queue, id, priority, place)
     end
     redis.call("ZADD", queue.base .. key.prioritized, score, id)
   elseif place == "back" then
-    redis.call("LPUSH", queue.base .. key.waiting, id)
+    redis.call("LPUSH", queue.waiting, id)
   else
-    redis.call("RPUSH", queue.base .. key.waiting, id)
+    redis.call("RPUSH", queue.waiting, id)
   end
   queue.has_ready = true
 end

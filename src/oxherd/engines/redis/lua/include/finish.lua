@@ -10,9 +10,9 @@ local active_left
 -- Writes `drained` once the job that just ended was the last that waited or ran.
 local function emit_drained(queue)
   active_left = active_left and active_left - 1
-    or redis.call("LLEN", queue.base .. key.active)
+    or redis.call("LLEN", queue.active)
   if active_left == 0
-    and redis.call("EXISTS", queue.base .. key.waiting, queue.base .. key.prioritized) == 0 then
+    and redis.call("EXISTS", queue.waiting, queue.base .. key.prioritized) == 0 then
     emit(queue, "drained")
   end
 end

@@ -25,7 +25,7 @@ end
 -- Takes a held job out of active and unlocks it. Its first write frees memory, so that a full
 -- server lets jobs end; when it answers false nothing was written.
 local function let_go(queue, id)
-  if redis.call("LREM", queue.base .. key.active, -1, id) == 0 then
+  if redis.call("LREM", queue.active, -1, id) == 0 then
     return false
   end
   redis.call("DEL", queue.base .. id .. part.lock)

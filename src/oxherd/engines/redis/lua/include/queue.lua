@@ -17,6 +17,9 @@ local function queue_at(base)
       setting.event_cap, setting.version, setting.max, setting.duration)
     queue = {
       base = base,
+      active = base .. key.active,
+      events = base .. key.events,
+      waiting = base .. key.waiting,
       paused = found[1],
       concurrency = tonumber(found[2]),
       event_cap = text_of(tonumber(found[3]) or default_event_cap),
@@ -41,13 +44,13 @@ end
 
 -- Whether the queue has all the active jobs that it may have.
 local function is_maxed(queue)
-  return queue.concurrency and redis.call("LLEN", queue.base .. key.active) >= queue.concurrency
+  return queue.concurrency and redis.call("LLEN", queue.active) >= queue.concurrency
 end
 
 -- A job left a queue that may have been full, and woke nobody then.
 local function note_free_slot(queue)
   if queue.concurrency and not queue.has_ready then
-    queue.has_ready = redis.call("EXISTS", queue.base .. key.waiting,
+    queue.has_ready = redis.call("EXISTS", queue.waiting,
       queue.base .. key.prioritized) > 0
   end
 end
