@@ -67,7 +67,10 @@ class Pump:
     ) -> None:
         self._store = store
         self._queue = queue
-        self._options = options
+        self._concurrency = options.concurrency
+        self._lock_ms = options.lock_ms
+        self._rate = options.rate
+        self._name = options.name
         self._start = start
         self._on_settled = on_settled
         self._on_freed = on_freed
@@ -174,7 +177,7 @@ class Pump:
             self._rest(error)
 
     def _next(self) -> None:
-        free = self._options.concurrency - self._running + len(self._outcomes)
+        free = self._concurrency - self._running + len(self._outcomes)
         able = self._claiming and free > 0
         held = max(0.0, self._held_until - monotonic()) if self._held_until else 0.0
         if not held:
@@ -261,9 +264,9 @@ class Pump:
             self._queue,
             limit,
             token=token,
-            lock_ms=self._options.lock_ms,
-            worker=self._options.name,
-            rate=self._options.rate,
+            lock_ms=self._lock_ms,
+            worker=self._name,
+            rate=self._rate,
         )
 
     def _return(self, load: _Load) -> None:

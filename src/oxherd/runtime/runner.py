@@ -41,10 +41,9 @@ class Run:
     job: Job[Any, Any]
     cancellation: Cancellation = field(default_factory=Cancellation)
     task: asyncio.Task[None] | None = None
+    """The one that runs it, from its first step on."""
     firing: asyncio.Task[None] | None = None
     """Has the next job of its schedule made; the job waits for it."""
-    began: bool = False
-    """Its task has taken its first step."""
     ended: bool = False
     """Its outcome was handed over."""
     held: Held = field(init=False)
@@ -57,7 +56,7 @@ class Run:
         """Stop the processor; a plain function in a thread is only told."""
         self.cancellation.set(reason)
         # A task that is cancelled before its first step would never say what became of the job.
-        if self.task is not None and self.began:
+        if self.task is not None:
             self.task.cancel(reason)
 
 
@@ -76,7 +75,7 @@ class Runner:
     async def run(self, run: Run) -> Outcome | None:
         """The outcome of a job; None when it is not this worker's to settle any more."""
         record, token = run.record, run.token
-        run.began = True
+        run.task = asyncio.current_task()
         if run.cancellation.is_set():
             return self._after(run, asyncio.CancelledError())
         try:

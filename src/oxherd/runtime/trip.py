@@ -12,7 +12,9 @@ T = TypeVar("T")
 def begun(call: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
     """A call on its way; what it raises at once comes as its answer, too."""
     try:
-        return asyncio.ensure_future(call())
+        answer = call()
+        # An engine may answer with a future, which is on its way already.
+        return answer if isinstance(answer, asyncio.Future) else asyncio.ensure_future(answer)
     except Exception as error:  # noqa: BLE001 - whoever waits for several calls is to hear of all
         refused: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -335,7 +336,7 @@ class Worker:
             return
         if self._callbacks.wanted("active"):
             self._callbacks.emit("active", run.job)
-        run.task = asyncio.get_running_loop().create_task(self._process(run, runner))
+        _start_task(self._process(run, runner))
 
     async def _process(self, run: Run, runner: Runner) -> None:
         outcome = await runner.run(run)
@@ -370,6 +371,19 @@ class Worker:
         self._giving_back.set()
         for run in list(self._runs.values()):
             run.cancel(CLOSING)
+
+
+if sys.version_info >= (3, 12):
+
+    def _start_task(work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a task, its first step at once: many a processor needs no second."""
+        asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+
+else:
+
+    def _start_task(work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a task, from the next turn of the loop."""
+        asyncio.get_running_loop().create_task(work)
 
 
 async def _end(upkeep: asyncio.Task[None], locks: LockRenewal, runner: Runner) -> None:
