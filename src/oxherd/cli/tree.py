@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from oxherd.cli.table import Cell, Line, aligned
 from oxherd.domain.lifecycle import FINISHED, State
+from oxherd.runtime.branches import branches
 from oxherd.runtime.flow import JobNode
 from oxherd.runtime.job import Job
 
@@ -76,15 +77,8 @@ def _walk(root: JobNode) -> Iterator[tuple[str, JobNode | str, bool]]:
         drawn.add(id(node))
         yield head, node, again
         below = [] if again else _below(node)
-        for at, child in reversed(list(enumerate(below))):
-            last = at == len(below) - 1
-            stack.append(
-                (
-                    child,
-                    f"{indent}{'└─ ' if last else '├─ '}",
-                    f"{indent}{'   ' if last else '│  '}",
-                )
-            )
+        marks = branches(indent, len(below))
+        stack.extend(reversed([(child, *mark) for child, mark in zip(below, marks, strict=True)]))
 
 
 def _below(node: JobNode) -> list[JobNode | str]:

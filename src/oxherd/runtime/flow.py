@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from oxherd.domain.errors import JobNotFound
 from oxherd.domain.lifecycle import FINISHED, State
 from oxherd.domain.record import JobKey
+from oxherd.runtime.branches import branches
 from oxherd.runtime.job import Job
 from oxherd.runtime.waiting import wait_until_finished
 
@@ -108,13 +109,9 @@ class JobNode:
                 continue
             if node.truncated:
                 lines.append(f"{indent}└─ … (cut)")
-            below = [(f"{indent}├─ ", f"{indent}│  ")] * len(node.children)
-            if below:
-                below[-1] = (f"{indent}└─ ", f"{indent}   ")
-            stack.extend(
-                (child, *marks)
-                for child, marks in zip(reversed(node.children), reversed(below), strict=True)
-            )
+            marks = branches(indent, len(node.children))
+            below = zip(node.children, marks, strict=True)
+            stack.extend(reversed([(child, *mark) for child, mark in below]))
         return "\n".join(lines)
 
     @property
