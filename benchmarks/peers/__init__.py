@@ -1,0 +1,1 @@
+"""The programs of the contestants, and what their environments are made of."""
