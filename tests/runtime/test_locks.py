@@ -134,12 +134,14 @@ async def test_a_lost_lock_is_told_to_a_thread(memory: Store) -> None:
     loop = asyncio.get_running_loop()
     heard = asyncio.Event()
 
+    async def take_away(held: Held) -> None:
+        await memory.release("q", [held])
+
     def process(job: BlockingJob, token: str, cancellation: Cancellation) -> None:
         if reasons:
             return
         reasons.append(None)
-        taking = memory.release("q", [Held(job.id, token)])
-        asyncio.run_coroutine_threadsafe(taking, loop).result()
+        asyncio.run_coroutine_threadsafe(take_away(Held(job.id, token)), loop).result()
         cancellation.wait(SOON)
         reasons.append(cancellation.reason)
         loop.call_soon_threadsafe(heard.set)

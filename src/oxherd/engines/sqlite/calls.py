@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakSet
 
-from oxherd.domain.errors import Closed, StoreUnavailable, WrongLoop
+from oxherd.domain.errors import Closed, OxherdError, StoreUnavailable, WrongLoop
 from oxherd.engines.sqlite.connection import MEMORY
 from oxherd.engines.sqlite.readers import Readers
 from oxherd.engines.sqlite.writer import FORKED, WRITERS, Call, Writer
@@ -47,7 +47,7 @@ class Calls:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
         self._readers: Readers | None = None
-        self._is_open = False
+        self._gathered: list[Call] = []
         self._is_closed = False
         self._ears: WeakSet[Ear] = WeakSet()
 
@@ -74,16 +74,31 @@ class Calls:
             raise WrongLoop("this store belongs to another event loop; connect once for each loop")
         return self._connect(), loop
 
-    async def _write(
+    def _write(
         self, verb: str, work: Callable[[Transaction], T], *, urgent: bool = False
-    ) -> T:
+    ) -> asyncio.Future[T]:
+        """Send a call; those of one tick of the loop go together, so that one commit has them."""
         writer, loop = self._enter()
         call = self._call(verb, work, loop)
-        writer.submit(call, urgent=urgent)
+        if urgent:
+            writer.submit([call], urgent=True)
+        else:
+            if not self._gathered:
+                loop.call_soon(self._hand_over)
+            self._gathered.append(call)
         assert call.future is not None
-        answer: T = await call.future
-        self._is_open = True
-        return answer
+        return call.future
+
+    def _hand_over(self) -> None:
+        calls, self._gathered = self._gathered, []
+        if not calls or self._writer is None:
+            return
+        try:
+            self._writer.submit(calls)
+        except OxherdError as error:
+            for call in calls:
+                call.error = error
+                call.settle()
 
     def _call(
         self,
@@ -104,7 +119,7 @@ class Calls:
         writer, loop = self._enter()
         if writer.file.in_memory:
             return await self._write("read", work)
-        if not self._is_open:
+        if not writer.is_open:
             # The writer makes the file and its schema.
             await self._write("open", _nothing)
         if self._readers is None:
@@ -116,7 +131,7 @@ class Calls:
         """As an urgent `_write`, from a thread of the caller's."""
         writer = self._connect()
         call = self._call(verb, work, None)
-        writer.submit(call, urgent=True)
+        writer.submit([call], urgent=True)
         assert call.done is not None
         call.done.wait()
         if call.error is not None:
@@ -125,6 +140,7 @@ class Calls:
         return answer
 
     async def _disconnect(self) -> None:
+        self._hand_over()
         writer, readers = self._writer, self._readers
         if readers is not None:
             await asyncio.to_thread(readers.close)

@@ -50,6 +50,7 @@ class DatabaseFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._name = Path(path)
         self._identity: tuple[int, int] | None = None
         self._gate: int | None = None
 
@@ -78,7 +79,7 @@ class DatabaseFile:
                     for pragma in _FILE_PRAGMAS:
                         connection.execute(pragma).fetchall()
                     migrate(connection, self.path)
-                found = Path(self.path).stat()
+                found = self._name.stat()
                 self._identity = (found.st_dev, found.st_ino)
             else:
                 migrate(connection, self.path)
@@ -120,7 +121,7 @@ class DatabaseFile:
         if self._identity is None:
             return
         try:
-            found = Path(self.path).stat()
+            found = self._name.stat()
         except FileNotFoundError:
             raise StoreMoved(
                 f"{self.path} was deleted or moved while it was open; connect again"
@@ -140,7 +141,7 @@ class DatabaseFile:
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
-            if Path(self.path).stat().st_nlink > 1:
+            if self._name.stat().st_nlink > 1:
                 raise StoreUnavailable(
                     f"{self.path} has several names (hard links), under which its locks would"
                     " not meet; leave one"

@@ -10,6 +10,7 @@ import msgspec
 from oxherd.domain.errors import InvalidOption
 from oxherd.domain.options import DEFAULT_OPTIONS, JobOptions, OnFailure
 from oxherd.domain.record import Edge, JobRecord
+from oxherd.engines.sqlite.batch import Insertion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +23,10 @@ RECORD: Final = (
 )
 """The columns of which `read_record` makes a record, in its order."""
 
-INSERT_JOB: Final = (
+NEW_JOBS: Final = Insertion(
     "INSERT INTO jobs (id, queue, job_id, state, rank, name, data, options, timestamp, delay,"
-    " priority, parents, flow_id, added_with, schedule_id, deduplication_id)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, parents, flow_id, added_with, schedule_id, deduplication_id)",
+    16,
 )
 
 _TEXT: Final = (

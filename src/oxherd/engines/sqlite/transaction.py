@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.record import JobKey
+from oxherd.engines.sqlite.batch import Insertion
 from oxherd.engines.sqlite.codes import LATEST_MS, TIME_SHIFT
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from oxherd.domain.lifecycle import EventKind
+    from oxherd.engines.sqlite.batch import Batch
 
     Row = tuple[Any, ...]
 
@@ -27,12 +29,11 @@ _LAST_EVENT: Final = (
     "SELECT max(last_event, (SELECT coalesce(max(id), 0) FROM events WHERE queue = queues.id))"
     " FROM queues WHERE id = ?"
 )
-_EVENT: Final = (
-    "INSERT INTO events (queue, id, kind, job_id, value, prev) VALUES (?, ?, ?, ?, ?, ?)"
-)
+_EVENTS: Final = Insertion("INSERT INTO events (queue, id, kind, job_id, value, prev)", 6)
 _FIELDS: Final = "UPDATE events SET fields = ? WHERE queue = ? AND id = ?"
 _TRIM: Final = "DELETE FROM events WHERE queue = ? AND id <= ?"
 _KEEP_LAST_EVENT: Final = "UPDATE queues SET last_event = ? WHERE id = ?"
+_LAST_ROW: Final = "SELECT max(id) FROM jobs"
 _LAST_NUMBER: Final = "SELECT last_number FROM queues WHERE id = ?"
 _KEEP_LAST_NUMBER: Final = "UPDATE queues SET last_number = ? WHERE id = ?"
 
@@ -45,8 +46,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "_connection", "_events", "_fields", "_known_queues", "_numbers", "ends", "heard",
-        "new_queues", "now_ms", "prefix",
+        "_connection", "_events", "_fields", "_known_queues", "_last_row", "_numbers", "_waiting",
+        "ends", "heard", "new_queues", "now_ms", "prefix",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +58,8 @@ class Transaction:
         self._events: list[tuple[int, str, str | None, str | None, str | None]] = []
         self._fields: list[tuple[str, int, int]] = []
         self._numbers: dict[int, int] = {}
+        self._last_row: int | None = None
+        self._waiting: dict[Batch, list[Sequence[Any]]] = {}
         self.new_queues: dict[tuple[str, str], int] = {}
         self.heard: set[int] = set()
         """Queues whose waiting workers have something to look at."""
@@ -67,30 +70,58 @@ class Transaction:
 
     # Statements.
 
+    def later(self, batch: Batch, row: Sequence[object]) -> None:
+        """Write a row with others of its kind, but before the next statement that could see it.
+
+        Kinds are written in the order in which they were put off first.
+        """
+        rows = self._waiting.get(batch)
+        if rows is None:
+            self._waiting[batch] = [row]
+        else:
+            rows.append(row)
+
+    def write_waiting(self) -> None:
+        """Write what was put off."""
+        waiting, self._waiting = self._waiting, {}
+        for batch, rows in waiting.items():
+            batch.write(self._connection, rows)
+
     def one(self, statement: str, *values: object) -> Row | None:
         """The first row, if any."""
+        if self._waiting:
+            self.write_waiting()
         row: Row | None = self._connection.execute(statement, values).fetchone()
         return row
 
     def all(self, statement: str, *values: object) -> list[Row]:
         """All rows."""
+        if self._waiting:
+            self.write_waiting()
         return self._connection.execute(statement, values).fetchall()
 
     def number(self, statement: str, *values: object) -> int | None:
         """The first column of the first row, if any."""
+        if self._waiting:
+            self.write_waiting()
         row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
     def run(self, statement: str, *values: object) -> int:
         """Run a statement that writes; answers how many rows it changed."""
+        if self._waiting:
+            self.write_waiting()
         return self._connection.execute(statement, values).rowcount
 
     def insert(self, statement: str, *values: object) -> int:
         """Insert one row; answers its id."""
+        if self._waiting:
+            self.write_waiting()
         return self._connection.execute(statement, values).lastrowid or 0
 
     def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once per row."""
+        self.write_waiting()
         self._connection.executemany(statement, rows)
 
     # Queues.
@@ -116,12 +147,20 @@ class Transaction:
 
     def key(self, queue: str, job_id: str, prefix: str | None = None) -> str:
         """A job's full key."""
-        return str(JobKey(self.prefix if prefix is None else prefix, queue, job_id))
+        return f"{self.prefix if prefix is None else prefix}:{queue}:{job_id}"
 
     def key_of(self, queue: int, job_id: str) -> JobKey:
         """The full key of a job of a numbered queue."""
         prefix, name = self.one(_QUEUE_NAME, queue) or ("", "")
         return JobKey(prefix, name, job_id)
+
+    def new_row(self) -> int:
+        """The row of a job that is to be added."""
+        last = self._last_row
+        if last is None:
+            last = self.number(_LAST_ROW) or 0
+        self._last_row = last + 1
+        return last + 1
 
     def next_number(self, queue: int) -> int:
         """The next number of a queue, which counts the adds."""
@@ -139,12 +178,17 @@ class Transaction:
 
     def next_rank(self, queue: int, state: int) -> int:
         """The rank behind all jobs of a state that counts positions."""
+        return self.next_ranks(queue, state, 1)
+
+    def next_ranks(self, queue: int, state: int, number: int) -> int:
+        """The first of so many ranks in a row behind all jobs of a state."""
         ends = self.ends.get((queue, state))
         if ends is None:
             highest = self.number(_HIGHEST_RANK, queue, state)
             ends = self.ends[queue, state] = [0, highest or 0]
-        ends[1] += 1
-        return ends[1]
+        first = ends[1] + 1
+        ends[1] += number
+        return first
 
     def next_rank_at(self, queue: int, state: int, time_ms: int) -> int:
         """The rank behind all jobs of a state that have the same time."""
@@ -174,6 +218,11 @@ class Transaction:
         """Write an event behind those of this transaction."""
         self._events.append((queue, kind.value, job_id, value, prev))
 
+    def emit_all(self, queue: int, kind: EventKind, job_ids: Iterable[str], prev: str) -> None:
+        """Write an event for each of some jobs."""
+        name = kind.value
+        self._events.extend([(queue, name, job_id, None, prev) for job_id in job_ids])
+
     def publish(self, queue: int, kind: str, fields: str) -> int:
         """Write an event of another program's; answers its id."""
         self._events.append((queue, kind, None, None, None))
@@ -198,6 +247,7 @@ class Transaction:
 
     def forget(self, mark: tuple[int, int]) -> None:
         """The call that began at `mark` was rolled back."""
+        self._waiting = {}
         del self._events[mark[0] :]
         del self._fields[mark[1] :]
         self.new_queues.clear()
@@ -217,9 +267,11 @@ class Transaction:
             rows.append((queue, number, kind, job_id, value, prev))
             if number % _TRIM_EVERY == 0 and number > KEEP_EVENTS:
                 trims[queue] = number - KEEP_EVENTS
-        self.many(_EVENT, rows)
-        self.many(_FIELDS, self._fields)
-        self.many(_TRIM, trims.items())
+        _EVENTS.write(self._connection, rows)
+        if self._fields:
+            self.many(_FIELDS, self._fields)
+        if trims:
+            self.many(_TRIM, trims.items())
         return set(last)
 
     def _last_event(self, queue: int) -> int:

@@ -19,6 +19,7 @@ from oxherd.engines.sqlite.transitions.retry import retry
 from oxherd.engines.sqlite.wakeups import JobsEar, JobsWakeup, Subject
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from oxherd.domain.errors import OxherdError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class SqliteWork(Calls):
     """The port's `Work`."""
 
-    async def claim(
+    def claim(
         self,
         queue: str,
         limit: int,
@@ -40,7 +41,7 @@ class SqliteWork(Calls):
         lock_ms: int,
         worker: str | None = None,
         rate: RateLimit | None = None,
-    ) -> Claimed:
+    ) -> asyncio.Future[Claimed]:
         work = partial(
             claim,
             queue=queue,
@@ -50,35 +51,39 @@ class SqliteWork(Calls):
             worker=worker,
             rate=rate,
         )
-        return await self._write("claim", work)
+        return self._write("claim", work)
 
-    async def complete(
+    def complete(
         self, queue: str, items: Sequence[Completion], *, metrics: int = 0
-    ) -> list[Refusal]:
+    ) -> asyncio.Future[list[Refusal]]:
         work = partial(complete, queue=queue, items=items, metrics=metrics)
-        return await self._write("complete", work)
+        return self._write("complete", work)
 
-    async def fail(
+    def fail(
         self, queue: str, items: Sequence[Failure], *, metrics: int = 0
-    ) -> list[Refusal]:
-        return await self._write("fail", partial(fail, queue=queue, items=items, metrics=metrics))
+    ) -> asyncio.Future[list[Refusal]]:
+        return self._write("fail", partial(fail, queue=queue, items=items, metrics=metrics))
 
-    async def retry(self, queue: str, items: Sequence[Retrial]) -> list[Refusal]:
-        return await self._write("retry", partial(retry, queue=queue, items=items))
+    def retry(self, queue: str, items: Sequence[Retrial]) -> asyncio.Future[list[Refusal]]:
+        return self._write("retry", partial(retry, queue=queue, items=items))
 
-    async def postpone(self, queue: str, items: Sequence[Postponement]) -> list[Refusal]:
-        return await self._write("postpone", partial(postpone, queue=queue, items=items))
+    def postpone(self, queue: str, items: Sequence[Postponement]) -> asyncio.Future[list[Refusal]]:
+        return self._write("postpone", partial(postpone, queue=queue, items=items))
 
-    async def await_children(self, queue: str, items: Sequence[Held]) -> list[OxherdError | bool]:
+    def await_children(
+        self, queue: str, items: Sequence[Held]
+    ) -> asyncio.Future[list[OxherdError | bool]]:
         work = partial(await_children, queue=queue, items=items)
-        return await self._write("await_children", work)
+        return self._write("await_children", work)
 
-    async def release(self, queue: str, items: Sequence[Held]) -> list[Refusal]:
-        return await self._write("release", partial(release, queue=queue, items=items))
+    def release(self, queue: str, items: Sequence[Held]) -> asyncio.Future[list[Refusal]]:
+        return self._write("release", partial(release, queue=queue, items=items))
 
-    async def extend_locks(self, queue: str, items: Sequence[Held], lock_ms: int) -> list[Refusal]:
+    def extend_locks(
+        self, queue: str, items: Sequence[Held], lock_ms: int
+    ) -> asyncio.Future[list[Refusal]]:
         work = partial(extend_locks, queue=queue, items=items, lock_ms=lock_ms)
-        return await self._write("extend_locks", work, urgent=True)
+        return self._write("extend_locks", work, urgent=True)
 
     async def rescue(self, queue: str, *, max_stalled_count: int, interval_ms: int) -> Rescued:
         del interval_ms

@@ -17,7 +17,7 @@ from oxherd.engines.sqlite.transaction import Transaction
 from oxherd.engines.sqlite.wakeups import Ears, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from oxherd.engines.sqlite.wakeups import Ear
     from oxherd.store import Clock, FailPoint
@@ -99,11 +99,13 @@ class Writer:
         self._version: int | None = None
         self._pace = _QUICKEST_LOOK
         self._now_ms = 0
+        self.is_open = False
+        """The file and its schema are there."""
         self._thread = threading.Thread(target=self._work, name="oxherd-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, call: Call, *, urgent: bool = False) -> None:
-        """Queue a call.
+    def submit(self, calls: Sequence[Call], *, urgent: bool = False) -> None:
+        """Queue calls; one commit serves them all, and whatever else waits.
 
         Raises:
             Closed: the last store of this file was closed.
@@ -114,7 +116,7 @@ class Writer:
         with self._condition:
             if self._stopping:
                 raise Closed("the store is closed")
-            (self._urgent if urgent else self._calls).append(call)
+            (self._urgent if urgent else self._calls).extend(calls)
             self._condition.notify()
 
     def sync_fully(self) -> None:
@@ -208,11 +210,13 @@ class Writer:
         transaction.now_ms = self._wall_ms() if call.clock is None else call.clock()
         if alone:
             call.result = call.work(transaction)
+            transaction.write_waiting()
             return
         mark = transaction.mark()
         connection.execute("SAVEPOINT verb")
         try:
             call.result = call.work(transaction)
+            transaction.write_waiting()
         except Exception as error:
             if not connection.in_transaction:
                 raise
@@ -242,6 +246,7 @@ class Writer:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = self.file.open_writer()
+            self.is_open = True
             self._synchronous = ""
             self._version = None
         wanted = "FULL" if self._is_full else "NORMAL"

@@ -8,9 +8,10 @@ from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.errors import OxherdError
 from oxherd.domain.lifecycle import ADOPTIONS, Adoption, EventKind
 from oxherd.domain.record import Added
+from oxherd.engines.sqlite.batch import Insertion
 from oxherd.engines.sqlite.codes import PENDING, PROCESSED, STATES, WAITING_CHILDREN
-from oxherd.engines.sqlite.rows import INSERT_JOB, read_parents, write_options, write_parents
-from oxherd.engines.sqlite.transitions.add_plan import Draft, Link, draft
+from oxherd.engines.sqlite.rows import NEW_JOBS, read_parents, write_options, write_parents
+from oxherd.engines.sqlite.transitions.add_plan import Draft, Link, Unseen, draft
 from oxherd.engines.sqlite.transitions.deduplicate import Newcomer, deduplicate
 from oxherd.engines.sqlite.transitions.enqueue import place_new
 from oxherd.engines.sqlite.transitions.ownership import owner_of
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from oxherd.domain.record import NewJob
     from oxherd.engines.sqlite.transaction import Row, Transaction
 
-_INSERT_EDGE: Final = (
-    "INSERT INTO edges (parent, child, child_key, place, policy, status, settled_on, value)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_NEW_EDGES: Final = Insertion(
+    "INSERT INTO edges (parent, child, child_key, place, policy, status, settled_on, value)", 8
 )
 _PARENTS: Final = "UPDATE jobs SET parents = ? WHERE id = ?"
 _TIMESTAMP: Final = "SELECT timestamp FROM jobs WHERE queue = ? AND job_id = ?"
@@ -40,30 +40,38 @@ def add(
     transaction: Transaction, groups: Sequence[Sequence[NewJob]]
 ) -> list[tuple[Added, ...] | OxherdError]:
     """As `Intake.add`."""
-    return [_add_group(transaction, group) for group in groups]
+    unseen = Unseen(transaction, groups)
+    return [_add_group(transaction, group, unseen) for group in groups]
 
 
 def _add_group(
-    transaction: Transaction, group: Sequence[NewJob]
+    transaction: Transaction, group: Sequence[NewJob], unseen: Unseen
 ) -> tuple[Added, ...] | OxherdError:
-    drafts = draft(transaction, group)
+    drafts = draft(transaction, group, unseen)
     if isinstance(drafts, OxherdError):
         return drafts
     if any(one.found and not one.job.given for one in drafts):
         return tuple(_answer_again(transaction, one) for one in drafts)
     _write_jobs(transaction, drafts)
-    _write_edges(transaction, drafts)
-    demands = _adopt_failed(transaction, drafts)
+    if any(one.links or one.job.children for one in drafts):
+        _write_edges(transaction, drafts)
+        _meet_parents(transaction, drafts)
+    return tuple([_answer(transaction, one) for one in drafts])
+
+
+def _meet_parents(transaction: Transaction, drafts: Sequence[Draft]) -> None:
     parents = [one.row for one in drafts if one.is_new and one.job.children]
-    outside = [link.parent for one in drafts for link in one.links]
-    for parent in dict.fromkeys((*parents, *outside)):
+    given = dict.fromkeys(link.parent for one in drafts for link in one.links)
+    if all(one.is_new for one in drafts):
+        # Who was given a new child has something to wait for.
+        parents, given = [row for row in parents if row not in given], {}
+    demands = _adopt_failed(transaction, drafts)
+    for parent in dict.fromkeys((*parents, *given)):
         meet(transaction, parent, demands.get(parent, RELEASE_IF_DONE))
-    return tuple(_answer(transaction, one) for one in drafts)
 
 
 def _write_jobs(transaction: Transaction, drafts: Sequence[Draft]) -> None:
     nonce = next((each.id for each in drafts if each.is_fresh), None)
-    rows: list[Row] = []
     for one in drafts:
         if one.is_below:
             continue
@@ -76,13 +84,10 @@ def _write_jobs(transaction: Transaction, drafts: Sequence[Draft]) -> None:
             continue
         asked = one.job.options.deduplication
         if isinstance(asked, Deduplication):
-            # The owner may be one of this group.
-            transaction.many(INSERT_JOB, rows)
-            rows.clear()
             _deduplicate(transaction, one, number, asked, drafts)
         if one.is_new:
-            rows.append(_row(transaction, one, number, nonce if one.job.given else None))
-    transaction.many(INSERT_JOB, rows)
+            row = _row(transaction, one, number, nonce if one.job.given else None)
+            transaction.later(NEW_JOBS, row)
 
 
 def _number(transaction: Transaction, one: Draft, queue: int, count: int) -> None:
@@ -146,7 +151,7 @@ def _leave_below(dropped: Draft, drafts: Sequence[Draft]) -> None:
 def _row(transaction: Transaction, one: Draft, queue: int, added_with: str | None) -> Row:
     """The new row; its place in its state is taken, and its events are written."""
     job = one.job
-    options = job.options
+    options, delay_ms = job.options, job.options.delay_ms
     timestamp = one.timestamp(transaction.now_ms)
     if job.children:
         state, rank = WAITING_CHILDREN, transaction.next_rank(queue, WAITING_CHILDREN)
@@ -158,14 +163,14 @@ def _row(transaction: Transaction, one: Draft, queue: int, added_with: str | Non
             queue,
             one.id,
             job.name,
-            due_ms=timestamp + options.delay_ms if options.delay_ms else None,
+            due_ms=timestamp + delay_ms if delay_ms else None,
             priority=options.priority,
             lifo=options.lifo,
         )
     asked = options.deduplication
     return (
         one.row, queue, one.id, state, rank, job.name, job.data, _options(job), timestamp,
-        options.delay_ms, options.priority, write_parents([link.edge for link in one.links]),
+        delay_ms, options.priority, write_parents([link.edge for link in one.links]),
         job.flow_id, added_with, None, asked.id if isinstance(asked, Deduplication) else None,
     )  # fmt: skip
 
@@ -177,25 +182,23 @@ def _options(job: NewJob) -> str:
 def _write_edges(transaction: Transaction, drafts: Sequence[Draft]) -> None:
     """Each parent's edges in the order of its children's definition, and then the others."""
     by_key = {one.key: one for one in drafts}
-    rows: list[Row] = []
     for parent in drafts:
         if not parent.is_new:
             continue
         for key in parent.job.children:
             child = by_key.get(key)
             links = child.links if child else []
-            rows.extend(
-                _edge(transaction, child, link)
-                for link in links
-                if child and link.is_listed and link.parent == parent.row
-            )
+            for link in links:
+                if child and link.is_listed and link.parent == parent.row:
+                    transaction.later(_NEW_EDGES, _edge(transaction, child, link))
     for one in drafts:
-        rows.extend(_edge(transaction, one, link) for link in one.links if not link.is_listed)
+        for link in one.links:
+            if not link.is_listed:
+                transaction.later(_NEW_EDGES, _edge(transaction, one, link))
         if one.found and one.links:
             known = read_parents(one.found[3]) if one.found[3] else ()
             text = write_parents((*known, *(link.edge for link in one.links)))
             transaction.run(_PARENTS, text, one.row)
-    transaction.many(_INSERT_EDGE, rows)
 
 
 def _edge(transaction: Transaction, child: Draft, link: Link) -> Row:

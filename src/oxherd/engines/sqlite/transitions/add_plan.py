@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from oxherd.domain.errors import InvalidFlow, OxherdError, WrongState
 from oxherd.domain.lifecycle import FINISHED, Transition
 from oxherd.domain.record import Edge, NewJob
+from oxherd.engines.sqlite.batch import json_list
 from oxherd.engines.sqlite.rows import read_parents
 from oxherd.engines.sqlite.transitions.locate import locate
 
@@ -21,7 +22,10 @@ _FIND: Final = (
     "SELECT id, state, timestamp, parents, added_with, returnvalue, failed_reason FROM jobs"
     " WHERE queue = ? AND job_id = ?"
 )
-_LAST_ROW: Final = "SELECT max(id) FROM jobs"
+_SEEN: Final = (
+    "SELECT job_id FROM json_each(?) AS asked"
+    " CROSS JOIN jobs ON jobs.queue = ? AND jobs.job_id = asked.value"
+)
 _LINKED: Final = "SELECT EXISTS (SELECT 1 FROM edges WHERE child = ? AND parent = ?)"
 _ABOVE: Final = "SELECT parent FROM edges WHERE child = ?"
 
@@ -82,9 +86,41 @@ class Draft:
         return now_ms if self.job.timestamp is None else self.job.timestamp
 
 
-def draft(transaction: Transaction, group: Sequence[NewJob]) -> list[Draft] | OxherdError:
+class Unseen:
+    """The fresh ids of a call that no job had when it began, which is known of all at once."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, transaction: Transaction, groups: Sequence[Sequence[NewJob]]) -> None:
+        self._keys: set[str] = set()
+        if len(groups) == 1 and len(groups[0]) == 1:
+            # A lone job is found as quickly in its turn.
+            return
+        fresh: defaultdict[tuple[str, str | None], set[str]] = defaultdict(set)
+        for group in groups:
+            for job in group:
+                if not job.given and not job.numbered:
+                    fresh[job.queue, job.prefix].add(job.id)
+        for (queue, prefix), ids in fresh.items():
+            number = transaction.queue(queue, prefix)
+            if number is not None:
+                seen = transaction.all(_SEEN, json_list(ids), number)
+                ids.difference_update(job_id for (job_id,) in seen)
+            self._keys.update(transaction.key(queue, job_id, prefix) for job_id in ids)
+
+    def take(self, key: str) -> bool:
+        """Whether the job is new for certain; asked again, it may be there by now."""
+        if key not in self._keys:
+            return False
+        self._keys.remove(key)
+        return True
+
+
+def draft(
+    transaction: Transaction, group: Sequence[NewJob], unseen: Unseen
+) -> list[Draft] | OxherdError:
     """What is to become of each job, or why the group is refused; nothing is written."""
-    drafts = [_find(transaction, job) for job in group]
+    drafts = [_find(transaction, job, unseen) for job in group]
     nonce = next((one.id for one in drafts if one.is_fresh), None)
     is_sent_again = any(one.found and not one.job.given for one in drafts)
     for one in drafts:
@@ -95,6 +131,8 @@ def draft(transaction: Transaction, group: Sequence[NewJob]) -> list[Draft] | Ox
     if is_sent_again:
         return drafts
     _number(transaction, drafts)
+    if not any(one.job.parents for one in drafts):
+        return drafts
     by_key = {one.key: one for one in drafts}
     for one in drafts:
         if not one.is_below:
@@ -104,10 +142,13 @@ def draft(transaction: Transaction, group: Sequence[NewJob]) -> list[Draft] | Ox
     return _refuse_own_ancestors(transaction, drafts) or drafts
 
 
-def _find(transaction: Transaction, job: NewJob) -> Draft:
+def _find(transaction: Transaction, job: NewJob, unseen: Unseen) -> Draft:
+    key = transaction.key(job.queue, job.id, job.prefix)
+    if unseen.take(key):
+        return Draft(job, job.id, key, None)
     number = None if job.numbered else transaction.queue(job.queue, job.prefix)
     found = None if number is None else transaction.one(_FIND, number, job.id)
-    return Draft(job, job.id, transaction.key(job.queue, job.id, job.prefix), found)
+    return Draft(job, job.id, key, found)
 
 
 def _choose(drafts: Sequence[Draft]) -> None:
@@ -124,13 +165,11 @@ def _choose(drafts: Sequence[Draft]) -> None:
 
 def _number(transaction: Transaction, drafts: Sequence[Draft]) -> None:
     """Give each new job its row."""
-    row = transaction.number(_LAST_ROW) or 0
     for one in drafts:
         if one.found:
             one.row = one.found[0]
         elif one.is_new:
-            row += 1
-            one.row = row
+            one.row = transaction.new_row()
 
 
 def _link(transaction: Transaction, one: Draft, by_key: dict[str, Draft]) -> OxherdError | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.lifecycle import EventKind
+from oxherd.engines.sqlite.batch import json_list
 from oxherd.engines.sqlite.codes import ACTIVE, DELAYED, NAMES, PRIORITIZED, TIME_SHIFT, WAITING
 from oxherd.engines.sqlite.rows import RECORD, read_record
 from oxherd.engines.sqlite.transitions.promote_due import promote_due
@@ -26,9 +27,13 @@ _READY: Final = f"SELECT id, {RECORD} FROM jobs WHERE queue = ? AND state <= ?" 
 _NEXT: Final = f"{_READY} ORDER BY state, rank, id LIMIT ?"
 _HAS_READY: Final = "SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state <= ?)"
 _CLAIM: Final = (
-    "UPDATE jobs SET state = ?, rank = ?, lock_token = ?, lock_until = ?, processed_on = ?,"
-    " processed_by = coalesce(?, processed_by), attempts_started = attempts_started + 1"
-    " WHERE id = ?"
+    "UPDATE jobs SET state = ?, rank = ?{}, lock_token = ?, lock_until = ?,"
+    " processed_on = ?, processed_by = coalesce(?, processed_by),"
+    " attempts_started = attempts_started + 1"
+)
+_CLAIM_ONE: Final = _CLAIM.format("") + " WHERE id = ?"
+_CLAIM_ALL: Final = (
+    _CLAIM.format(" + taken.key") + " FROM json_each(?) AS taken WHERE jobs.id = taken.value"
 )
 _EARLIEST: Final = "SELECT min(rank) FROM jobs WHERE queue = ? AND state = ?"
 
@@ -108,17 +113,12 @@ def claim(
         transaction.run(_USE, window.used, window.until, number)
         retry_after_ms = window.retry_after_ms(now_ms)
     until = now_ms + lock_ms
-    transaction.many(
-        _CLAIM,
-        [
-            (
-                ACTIVE, transaction.next_rank(number, ACTIVE), token, until, now_ms, worker, row[0],
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
-    for row in rows:
-        transaction.emit(number, EventKind.ACTIVE, row[1], prev=NAMES[WAITING])
+    rank = transaction.next_ranks(number, ACTIVE, len(rows))
+    statement, taken = _CLAIM_ONE, rows[0][0]
+    if len(rows) > 1:
+        statement, taken = _CLAIM_ALL, json_list(row[0] for row in rows)
+    transaction.run(statement, ACTIVE, rank, token, until, now_ms, worker, taken)
+    transaction.emit_all(number, EventKind.ACTIVE, [row[1] for row in rows], NAMES[WAITING])
     jobs = tuple(read_record(queue, _started(row[1:], now_ms, worker)) for row in rows)
     return Claimed(jobs, retry_after_ms=retry_after_ms)
 

@@ -9,7 +9,7 @@ from oxherd.domain.lifecycle import FINISHED, EventKind
 from oxherd.domain.options import DEFAULT_OPTIONS
 from oxherd.domain.record import Edge
 from oxherd.engines.sqlite.codes import PENDING
-from oxherd.engines.sqlite.rows import INSERT_JOB, read_parents, write_parents
+from oxherd.engines.sqlite.rows import NEW_JOBS, read_parents, write_parents
 from oxherd.engines.sqlite.transitions.enqueue import place_new
 from oxherd.engines.sqlite.transitions.locate import Located, locate
 from oxherd.engines.sqlite.transitions.lock import options_of
@@ -64,11 +64,12 @@ def _add_kept(transaction: Transaction, queue: int, deduplication_id: str, kept:
         lifo=options.lifo,
     )
     edges = _live(transaction, read_parents(parents)) if parents else []
-    row = transaction.insert(
-        INSERT_JOB,
-        None, queue, job_id, state, rank, name, data, text, now_ms, delay_ms, options.priority,
+    row = transaction.new_row()
+    values = (
+        row, queue, job_id, state, rank, name, data, text, now_ms, delay_ms, options.priority,
         write_parents([edge for _, edge in edges]), flow_id, None, None, deduplication_id,
     )  # fmt: skip
+    transaction.later(NEW_JOBS, values)
     key = str(transaction.key_of(queue, job_id))
     transaction.many(
         _EDGE,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oxherd.domain.lifecycle import EventKind
 from oxherd.domain.options import MAX_PRIORITY
+from oxherd.engines.sqlite.batch import Repetition
 from oxherd.engines.sqlite.codes import (
     DELAYED,
     LATEST_MS,
@@ -24,7 +25,7 @@ _ENDS: Final = (
     " AND ?4), (SELECT max(rank) FROM jobs WHERE queue = ?1 AND state = ?2 AND rank BETWEEN ?3"
     " AND ?4)"
 )
-_MOVE: Final = (
+_MOVE: Final = Repetition(
     "UPDATE jobs SET state = ?, rank = ?, delay = coalesce(?, delay), lock_token = NULL,"
     " lock_until = NULL, finished_on = NULL WHERE id = ?"
 )
@@ -73,7 +74,7 @@ def make_runnable(
 ) -> None:
     """A job may be claimed from now on; `delay` is its new delay, None leaves it."""
     state, rank = place(transaction, job.queue, _priority(job), front=front)
-    transaction.run(_MOVE, state, rank, delay, job.id)
+    transaction.later(_MOVE, (state, rank, delay, job.id))
     transaction.emit(job.queue, EventKind.WAITING, job.job_id, prev=prev)
     transaction.hear(job.queue)
 
@@ -91,7 +92,7 @@ def make_delayed_until(
     """A job may be claimed at a time."""
     due_ms = min(due_ms, LATEST_MS)
     rank = transaction.next_rank_at(job.queue, DELAYED, due_ms)
-    transaction.run(_MOVE, DELAYED, rank, delay, job.id)
+    transaction.later(_MOVE, (DELAYED, rank, delay, job.id))
     transaction.emit(job.queue, EventKind.DELAYED, job.job_id, str(due_ms))
     transaction.hear(job.queue)
 
@@ -121,7 +122,7 @@ def make_waiting_children(
 ) -> None:
     """A job waits for its pending children."""
     rank = transaction.next_rank(job.queue, WAITING_CHILDREN)
-    transaction.run(_MOVE, WAITING_CHILDREN, rank, None, job.id)
+    transaction.later(_MOVE, (WAITING_CHILDREN, rank, None, job.id))
     transaction.emit(job.queue, EventKind.WAITING_CHILDREN, job.job_id, prev=prev)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from oxherd.engines.sqlite.batch import Insertion, OnSet, json_list
 from oxherd.engines.sqlite.codes import TIME_SHIFT
 
 if TYPE_CHECKING:
     from oxherd.domain.keep import Keep
     from oxherd.domain.outcome import Held
     from oxherd.engines.sqlite.transaction import Row, Transaction
+    from oxherd.engines.sqlite.transitions.lock import HeldJob
 
 _MOST: Final = 1_000
 """How many jobs one finishing job clears away, of each kind."""
@@ -27,36 +29,38 @@ _BEYOND: Final = (
     " (SELECT 1 FROM edges WHERE child = beyond.id AND status = 0)"
 )
 _AWAITED: Final = "SELECT EXISTS (SELECT 1 FROM edges WHERE child = ? AND status = 0)"
-_REMEMBER: Final = (
-    "INSERT INTO gone (queue, job_id, settled_token, settled_verb) VALUES (?, ?, ?, ?)"
-)
-_REMEMBER_ROW: Final = (
+_REMEMBER: Final = Insertion("INSERT INTO gone (queue, job_id, settled_token, settled_verb)", 4)
+_REMEMBER_ROWS: Final = (
     "INSERT INTO gone (queue, job_id, settled_token, settled_verb)"
-    " SELECT queue, job_id, settled_token, settled_verb FROM jobs"
-    " WHERE id = ? AND settled_token IS NOT NULL"
+    " SELECT queue, job_id, settled_token, settled_verb FROM json_each(?) AS each"
+    " CROSS JOIN jobs ON jobs.id = each.value WHERE settled_token IS NOT NULL"
 )
 _FORGET: Final = "DELETE FROM gone WHERE id <= (SELECT max(id) FROM gone) - ?"
 # Its logs and its edges to children go with it; its parents' edges keep what they know.
-_DELETE: Final = "DELETE FROM jobs WHERE id = ?"
+_DELETE: Final = OnSet("DELETE FROM jobs WHERE id")
 
 
-def is_kept(transaction: Transaction, keep: Keep, job: int) -> bool:
-    """Whether the job in this row, finishing now, is stored at all."""
+def is_kept(transaction: Transaction, keep: Keep, job: HeldJob) -> bool:
+    """Whether a job that finishes now is stored at all."""
     if keep.count != 0:
         return True
-    return bool(transaction.number(_AWAITED, job))
+    return bool(job.has_parents and transaction.number(_AWAITED, job.id))
 
 
 def delete(transaction: Transaction, job: int) -> None:
     """Delete the job in this row."""
-    transaction.run(_DELETE, job)
+    transaction.later(_DELETE, (job,))
 
 
 def delete_finished(transaction: Transaction, queue: int, job: int, held: Held, verb: str) -> None:
     """Delete the job in this row as it finishes; the same call sent again is known."""
-    transaction.run(_REMEMBER, queue, held.id, held.token, verb)
-    transaction.run(_FORGET, _REMEMBERED)
+    transaction.later(_REMEMBER, (queue, held.id, held.token, verb))
     delete(transaction, job)
+
+
+def forget_oldest(transaction: Transaction) -> None:
+    """Remember only the newest endings of jobs that are gone."""
+    transaction.run(_FORGET, _REMEMBERED)
 
 
 def evict(transaction: Transaction, queue: int, state: int, keep: Keep, finishing: int) -> None:
@@ -73,6 +77,7 @@ def evict(transaction: Transaction, queue: int, state: int, keep: Keep, finishin
 
 def _delete_all(transaction: Transaction, jobs: list[Row]) -> None:
     if jobs:
-        transaction.many(_REMEMBER_ROW, jobs)
-        transaction.run(_FORGET, _REMEMBERED)
-        transaction.many(_DELETE, jobs)
+        transaction.run(_REMEMBER_ROWS, json_list(row[0] for row in jobs))
+        forget_oldest(transaction)
+        for (job,) in jobs:
+            delete(transaction, job)

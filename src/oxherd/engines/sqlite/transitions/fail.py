@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from oxherd.domain.errors import JobNotFound, OxherdError
 from oxherd.domain.lifecycle import EventKind, Transition
+from oxherd.engines.sqlite.batch import Repetition
 from oxherd.engines.sqlite.codes import ACTIVE, FAILED, NAMES
 from oxherd.engines.sqlite.transitions.end_deduplication import end_deduplication
 from oxherd.engines.sqlite.transitions.evict import delete_finished, is_kept
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from oxherd.engines.sqlite.transitions.lock import HeldJob
     from oxherd.store import Refusal
 
-_FAIL: Final = (
+_FAIL: Final = Repetition(
     "UPDATE jobs SET state = ?, rank = ?, lock_token = NULL, lock_until = NULL, finished_on = ?,"
     " attempts_made = attempts_made + 1, failed_reason = ?, stacktrace = ?,"
     " deferred_failure = NULL, settled_token = ?, settled_verb = ? WHERE id = ?"
@@ -53,13 +54,12 @@ def _fail_one(
         end_deduplication(transaction, number, item.id, job.deduplication_id)
     if job.has_parents:
         settle_failed(transaction, job.id, item.reason)
-    stored = is_kept(transaction, item.keep, job.id)
+    stored = is_kept(transaction, item.keep, job)
     if stored:
         now_ms = transaction.now_ms
         rank = transaction.next_rank_at(number, FAILED, now_ms)
-        transaction.run(
-            _FAIL, FAILED, rank, now_ms, item.reason, item.stacktrace, item.token, _VERB, job.id
-        )
+        row = (FAILED, rank, now_ms, item.reason, item.stacktrace, item.token, _VERB, job.id)
+        transaction.later(_FAIL, row)
     else:
         delete_finished(transaction, number, job.id, item, _VERB)
     transaction.emit(number, EventKind.FAILED, item.id, item.reason, NAMES[ACTIVE])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from oxherd.domain.lifecycle import EventKind
 from oxherd.engines.sqlite.codes import ACTIVE, PRIORITIZED
 from oxherd.engines.sqlite.transitions.count_ended import count_ended
-from oxherd.engines.sqlite.transitions.evict import evict
+from oxherd.engines.sqlite.transitions.evict import evict, forget_oldest
 
 if TYPE_CHECKING:
     from oxherd.domain.keep import Keep
@@ -29,6 +29,7 @@ class Finishing:
         self._state = state
         self._keep: Keep | None = None
         self._stored = 0
+        self._has_gone = False
         self._metrics = metrics
         self._ended = 0
 
@@ -36,6 +37,7 @@ class Finishing:
         """One more has finished; jobs that ask for the same retention are served together."""
         self._ended += 1
         if not stored:
+            self._has_gone = True
             return
         if self._keep != keep:
             self._evict()
@@ -47,6 +49,8 @@ class Finishing:
         self._evict()
         if not self._ended:
             return
+        if self._has_gone:
+            forget_oldest(self._transaction)
         if self._metrics:
             count_ended(self._transaction, self.queue, self._state, self._ended, most=self._metrics)
         left = self._transaction.one(_LEFT, self.queue, PRIORITIZED, ACTIVE)

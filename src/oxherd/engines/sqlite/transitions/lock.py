@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from oxherd.domain.errors import JobNotFound, LockLost
+from oxherd.engines.sqlite.batch import json_list
 from oxherd.engines.sqlite.codes import ACTIVE, STATES
 from oxherd.engines.sqlite.rows import UNREADABLE, read_options
 from oxherd.engines.sqlite.transitions.enqueue import Movable
@@ -63,21 +62,26 @@ class HeldJobs:
         self, transaction: Transaction, queue: str, verb: str, items: Sequence[Held]
     ) -> None:
         self._transaction = transaction
-        self._queue = queue
+        self.queue = queue
         self._verb = verb
         self._rows: dict[str, Row] = {}
         if len(items) > 1:
-            ids = msgspec.json.encode([item.id for item in items]).decode()
+            ids = json_list(item.id for item in items)
             found = transaction.all(_FIND_ALL, ids, transaction.queue(queue))
             # What ends before it in the call may change a parent: it is looked at in its turn.
             self._rows = {row[0]: row[1:] for row in found if not (row[11] or row[12])}
+
+    @property
+    def children(self) -> list[int]:
+        """The rows of those that were found together and have parents."""
+        return [row[0] for row in self._rows.values() if row[-1]]
 
     def take(self, held: Held) -> HeldJob | JobNotFound | LockLost | None:
         """As `held_job`, once for each of the jobs."""
         row = self._rows.pop(held.id, None)
         if row is None:
-            return held_job(self._transaction, self._queue, held, self._verb)
-        return _judge(self._transaction, self._queue, held, self._verb, row)
+            return held_job(self._transaction, self.queue, held, self._verb)
+        return _judge(self._transaction, self.queue, held, self._verb, row)
 
 
 def held_job(

@@ -10,7 +10,7 @@ from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.lifecycle import FINISHED
 from oxherd.domain.schedule import job_id_of
 from oxherd.engines.sqlite.codes import STATES
-from oxherd.engines.sqlite.rows import INSERT_JOB, read_options
+from oxherd.engines.sqlite.rows import NEW_JOBS, read_options
 from oxherd.engines.sqlite.schedule_rows import SCHEDULE, read_schedule, repeat_mapping
 from oxherd.engines.sqlite.transitions.enqueue import place_new
 
@@ -83,12 +83,12 @@ def add_next(transaction: Transaction, job: NextJob) -> str:
         lifo=options.lifo,
     )
     asked = options.deduplication
-    transaction.run(
-        INSERT_JOB,
-        None, job.queue, job_id, state, rank, schedule.name, schedule.data, text, now_ms,
-        delay_ms, options.priority, None, None, None, schedule.id,
+    row = (
+        transaction.new_row(), job.queue, job_id, state, rank, schedule.name, schedule.data, text,
+        now_ms, delay_ms, options.priority, None, None, None, schedule.id,
         asked.id if isinstance(asked, Deduplication) else None,
     )  # fmt: skip
+    transaction.later(NEW_JOBS, row)
     return job_id
 
 

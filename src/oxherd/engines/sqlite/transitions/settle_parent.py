@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from oxherd.domain.options import OnFailure
+from oxherd.engines.sqlite.batch import Repetition, json_list
 from oxherd.engines.sqlite.codes import (
     CHILD_FAILED,
     COMPLETED,
@@ -13,16 +14,29 @@ from oxherd.engines.sqlite.codes import (
     FAILED,
     IGNORED,
     NAMES,
-    PROCESSED,
     WAITING_CHILDREN,
 )
 from oxherd.engines.sqlite.transitions.enqueue import Movable, make_delayed, make_runnable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from oxherd.engines.sqlite.transaction import Transaction
+    from oxherd.engines.sqlite.transaction import Row, Transaction
 
+_EDGES_OF_ALL: Final = (
+    "SELECT edges.child, edges.id, edges.parent FROM json_each(?) AS asked"
+    " CROSS JOIN edges ON edges.child = asked.value WHERE edges.status = 0"
+    " ORDER BY edges.child, edges.place"
+)
+# A parent may have any number of children; it is enough to know whether there are more.
+_PARENTS_OF_ALL: Final = (
+    "SELECT queue, jobs.id, job_id, priority, state, delay, (SELECT count(*) FROM"
+    " (SELECT 1 FROM edges WHERE edges.parent = jobs.id AND edges.status = 0 LIMIT ?))"
+    " FROM json_each(?) AS asked CROSS JOIN jobs ON jobs.id = asked.value"
+)
+_PROCESSED: Final = Repetition(
+    "UPDATE edges SET status = 1, settled_on = ?, value = ?, failure = NULL WHERE id = ?"
+)
 _PENDING_EDGES: Final = (
     "SELECT id, parent, policy, child_key FROM edges WHERE child = ? AND status = 0 ORDER BY place"
 )
@@ -56,11 +70,47 @@ def child_failed(key: str) -> str:
     return f"child {key} failed"
 
 
-def settle_completed(transaction: Transaction, child: int, value: str) -> None:
-    """The child in this row completed: its parents get the value, and run if it was the last."""
-    for edge, parent, _, _ in transaction.all(_PENDING_EDGES, child):
-        transaction.run(_SETTLE, PROCESSED, transaction.now_ms, value, None, edge)
-        settle_parent(transaction, parent)
+class Settling:
+    """The children of one call that complete, whose parents are looked at together.
+
+    Args:
+        transaction: the call's.
+        children: rows of children that are about to complete.
+    """
+
+    def __init__(self, transaction: Transaction, children: Sequence[int]) -> None:
+        self._transaction = transaction
+        self._ahead = children
+        self._edges: dict[int, list[tuple[int, int]]] = {}
+        self._parents: dict[int, Row] = {}
+        self._pending: dict[int, int] = {}
+
+    def complete(self, child: int, value: str) -> None:
+        """Give the value to the child's parents, and let those run whose last child it was."""
+        if child not in self._edges:
+            ahead, self._ahead = self._ahead, ()
+            self._look(ahead if child in ahead else (child,))
+        for edge, parent in self._edges.pop(child):
+            row = (self._transaction.now_ms, value, edge)
+            self._transaction.later(_PROCESSED, row)
+            self._pending[parent] -= 1
+            if not self._pending[parent]:
+                _let_run(self._transaction, self._parents[parent])
+
+    def forget(self) -> None:
+        """Edges or parents have changed otherwise: look at each child in its turn from now on."""
+        self._ahead = ()
+        self._edges.clear()
+
+    def _look(self, children: Sequence[int]) -> None:
+        self._edges = {child: [] for child in children}
+        edges = self._transaction.all(_EDGES_OF_ALL, json_list(children))
+        for child, edge, parent in edges:
+            self._edges[child].append((edge, parent))
+        asked = json_list({parent for _, _, parent in edges})
+        found = self._transaction.all(_PARENTS_OF_ALL, len(edges) + 1, asked)
+        self._parents = {row[1]: row for row in found}
+        self._pending = {row[1]: row[6] for row in found}
 
 
 def settle_failed(transaction: Transaction, child: int, reason: str) -> None:
@@ -105,9 +155,12 @@ def meet(transaction: Transaction, parent: int, demand: Demand) -> None:
 def settle_parent(transaction: Transaction, parent: int, *, at_once: bool = False) -> None:
     """Let a waiting parent run when nothing is pending, or `at_once`, as its options ask."""
     row = transaction.one(_PARENT, parent)
-    if row is None or row[4] != WAITING_CHILDREN:
-        return
-    if not at_once and has_pending(transaction, parent):
+    if row is not None and (at_once or not has_pending(transaction, parent)):
+        _let_run(transaction, row)
+
+
+def _let_run(transaction: Transaction, row: Row) -> None:
+    if row[4] != WAITING_CHILDREN:
         return
     job, delay = Movable(*row[:4]), row[5]
     if isinstance(delay, int) and delay > 0:
