@@ -57,7 +57,7 @@ class Calls:
         self._clock = clock
         self._failpoint = failpoint
         self._endpoint = Endpoint.parse(server) if isinstance(server, str) else server
-        self._client = Client(self._endpoint, SCRIPTS.values())
+        self._client = Client(self._endpoint)
         # Opened by some verbs, closed with the store.
         self._wakeups: WeakSet[RedisWakeup] = WeakSet()
         self._idle_connections: list[Any] = []

@@ -22,7 +22,7 @@ from oxherd.domain.errors import (
 from oxherd.engines.redis.pipe import Pipe, Refusal, hang_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from oxherd.engines.redis.endpoint import Endpoint
     from oxherd.engines.redis.scripts import Command, Script
@@ -81,7 +81,11 @@ class Call:
         return not self.answer.done()
 
     def command(self, known: set[str]) -> Command:
-        """What to send to a server that knows these scripts, and knows this one after it."""
+        """What to send to a server that knows these scripts, and knows this one after it.
+
+        The first call of a script on a connection brings it along: only what is called is sent,
+        since a server's Lua looks through all that it holds for what can be thrown away.
+        """
         if self.script is None:
             return self.arguments
         if not self.arguments:
@@ -102,9 +106,8 @@ class Call:
 class Client:
     """One connection, shared by every verb; each waits for its own answer."""
 
-    def __init__(self, endpoint: Endpoint, scripts: Iterable[Script] = ()) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._scripts = tuple(scripts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._pipe: Pipe[Call] | None = None
@@ -185,16 +188,22 @@ class Client:
         self._send(self._pipe, [call for call in self._take_waiting() if call.is_wanted()])
 
     def _send(self, pipe: Pipe[Call], calls: Sequence[Call]) -> None:
+        known = self._known
+        if not all(call.script is None or call.script.name in known for call in calls):
+            # One that brings its script would overtake those whose script the server forgot.
+            known = set[str]()
         sent: list[Call] = []
         commands: list[Command] = []
         for call in calls:
             try:
-                commands.append(call.command(self._known))
+                commands.append(call.command(known))
             except Exception as error:  # noqa: BLE001 - what cannot be encoded must not hold up others
                 call.answer.set_exception(error)
             else:
                 call.sent = True
                 sent.append(call)
+        if known is not self._known:
+            self._known |= known
         if sent:
             pipe.send(commands, sent)
 
@@ -205,14 +214,17 @@ class Client:
         return calls
 
     async def _prepare(self) -> None:
-        """Have a server, and know what it knows, as long as anybody waits for one."""
+        """Have a server with nothing under way, as long as anybody waits for one."""
         try:
             while not self._ready and (self._waiting or self._returned):
                 await asyncio.sleep(self._pause)
                 try:
+                    self._known.clear()
                     if self._pipe is None:
                         self._pipe = await self._connect()
-                    await self._ask_known(self._pipe)
+                    else:
+                        # What went out with a call that came back comes back before this.
+                        await self._own(self._pipe, [(b"PING",)])
                     self._ready = True
                 except (exceptions.AuthenticationError, exceptions.DataError) as error:
                     self._refuse_all(error)
@@ -234,21 +246,6 @@ class Client:
         except BaseException:
             await hang_up(connection)
             raise
-
-    async def _ask_known(self, pipe: Pipe[Call]) -> None:
-        """Learn which scripts the server knows; the first call of any other brings it along.
-
-        Only what is called is sent: a server's Lua looks through all that it holds, again and
-        again, for what can be thrown away.
-        """
-        self._known.clear()
-        if not self._scripts:
-            return
-        digests = [script.digest for script in self._scripts]
-        [found] = await self._own(pipe, [(b"SCRIPT", b"EXISTS", *digests)])
-        if not isinstance(found, Refusal):
-            known = zip(self._scripts, found, strict=True)
-            self._known |= {script.name for script, is_known in known if is_known}
 
     async def _own(self, pipe: Pipe[Call], commands: Sequence[Command]) -> list[Any]:
         """The answers to commands of the client's own, refusals among them."""

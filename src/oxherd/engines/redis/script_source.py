@@ -7,7 +7,7 @@ longer than a plain job's work, so the functions marked `-- rare` are made when 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -63,16 +63,17 @@ def _included(lines: Iterable[str], name: str, root: Traversable, seen: set[str]
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Piece:
     """A function of an include, or lines between them, which have no name."""
 
     name: str
     lines: Sequence[str]
     rare: bool = False
+    words: set[str] = field(init=False)
 
-    def words(self) -> set[str]:
-        return {word for line in self.lines for word in _WORD.findall(line)}
+    def __post_init__(self) -> None:
+        self.words = set(_WORD.findall("\n".join(self.lines)))
 
 
 def _pieces(lines: Iterable[str]) -> list[_Piece]:
@@ -99,9 +100,7 @@ def _lazily(pieces: Sequence[_Piece], body: Sequence[str]) -> list[str]:
     functions = {piece.name: piece for piece in pieces if piece.name}
     loose = [_Piece("", body), *(piece for piece in pieces if not piece.name)]
     usual = _reached(loose, {name: piece for name, piece in functions.items() if not piece.rare})
-    called = set().union(
-        *(piece.words() for piece in [*loose, *map(functions.get, usual)] if piece)
-    )
+    called = set().union(*(piece.words for piece in [*loose, *map(functions.get, usual)] if piece))
     doors = [name for name, piece in functions.items() if piece.rare and name in called]
     behind = _reached([functions[name] for name in doors], functions) - usual | set(doors)
     if not doors:
@@ -132,7 +131,7 @@ def _reached(start: Iterable[_Piece], functions: dict[str, _Piece]) -> set[str]:
     reached: set[str] = set()
     todo = list(start)
     while todo:
-        for name in todo.pop().words() & functions.keys() - reached:
+        for name in todo.pop().words & functions.keys() - reached:
             reached.add(name)
             todo.append(functions[name])
     return reached

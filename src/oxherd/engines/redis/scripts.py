@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -14,7 +15,6 @@ import msgspec
 from oxherd.engines.redis.script_source import BadScript, flat_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
 Command = tuple[bytes, ...]
@@ -233,5 +233,23 @@ def load(name: str, root: Traversable = _ROOT) -> Script:
     return Script(name, source, digest.encode(), tuple(forms.values()))
 
 
-SCRIPTS: Final[Mapping[str, Script]] = MappingProxyType({name: load(name) for name in SIGNATURES})
-"""Every script, by name."""
+class Scripts(Mapping[str, Script]):
+    """Every script, by name; each is loaded when it is asked for first."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Script] = {}
+
+    def __getitem__(self, name: str) -> Script:
+        script = self._loaded.get(name)
+        if script is None:
+            script = self._loaded[name] = load(name)
+        return script
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SIGNATURES)
+
+    def __len__(self) -> int:
+        return len(SIGNATURES)
+
+
+SCRIPTS: Final = Scripts()

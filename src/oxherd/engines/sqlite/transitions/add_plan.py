@@ -61,6 +61,11 @@ class Draft:
     """The job that owns its deduplication id."""
     owner_timestamp: int | None = None
     links: list[Link] = field(default_factory=list)
+    listed: frozenset[str] = field(init=False)
+    """The keys of its children: each of many is looked for."""
+
+    def __post_init__(self) -> None:
+        self.listed = frozenset(self.job.children)
 
     @property
     def is_fresh(self) -> bool:
@@ -177,7 +182,7 @@ def _link(transaction: Transaction, one: Draft, by_key: dict[str, Draft]) -> Oxh
     known = _parents_of(one)
     for edge in one.job.parents:
         above = by_key.get(edge.parent)
-        is_listed = above is not None and one.key in above.job.children
+        is_listed = above is not None and one.key in above.listed
         if above is not None and is_listed and not above.is_new:
             continue
         if above is not None and above.is_new:
