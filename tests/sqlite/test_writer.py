@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from oxherd.domain.errors import Closed, StoreUnavailable, WrongLoop
 from oxherd.domain.lifecycle import State
 from oxherd.domain.outcome import Held
 from oxherd.engines.sqlite.writer import WRITERS
-from tests.sqlite.using import completion, connection_of, opened, put, take
+from tests.sqlite.using import completion, connection_of, new_job, opened, put, take
 from tests.timing import deadline
 
 if TYPE_CHECKING:
@@ -82,6 +83,23 @@ async def test_a_call_that_breaks_takes_nothing_of_its_neighbours(store: SqliteS
     assert await store.queues() == ["q"]
     page = await store.read_events("q", "0")
     assert [event.id for event in page.events] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+async def test_a_call_that_breaks_in_a_new_queue_leaves_its_neighbours_be(
+    store: SqliteStore, broken: int
+) -> None:
+    groups = [[new_job("good")], [new_job("good-too")]]
+    # What no text column takes, in a queue that was never used.
+    groups[broken] = [replace(new_job("bad", queue="new"), name="\ud800")]
+
+    answers = await asyncio.gather(
+        *(store.add([group]) for group in groups), return_exceptions=True
+    )
+
+    assert isinstance(answers[broken], UnicodeEncodeError)
+    assert not isinstance(answers[1 - broken], BaseException)
+    assert (await store.counts("q"))[State.WAITING] == 1
 
 
 async def test_a_call_that_breaks_alone_is_rolled_back(store: SqliteStore) -> None:

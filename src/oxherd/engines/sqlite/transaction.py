@@ -241,15 +241,18 @@ class Transaction:
         """Wake the workers that wait for jobs of a queue."""
         self.heard.add(queue)
 
-    def mark(self) -> tuple[int, int]:
-        """Where the events of a call begin."""
-        return len(self._events), len(self._fields)
+    def mark(self) -> tuple[int, int, frozenset[int]]:
+        """Where the events of a call begin, and what was heard before it."""
+        return len(self._events), len(self._fields), frozenset(self.heard)
 
-    def forget(self, mark: tuple[int, int]) -> None:
+    def forget(self, mark: tuple[int, int, frozenset[int]]) -> None:
         """The call that began at `mark` was rolled back."""
         self._waiting = {}
-        del self._events[mark[0] :]
-        del self._fields[mark[1] :]
+        events, fields, heard = mark
+        del self._events[events:]
+        del self._fields[fields:]
+        # A queue that the call made is no more, and cannot be told of.
+        self.heard = set(heard)
         self.new_queues.clear()
 
     def flush(self) -> set[int]:
