@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 FORKED: Final = "the store was opened before this process was forked; connect again here"
 
-_QUICKEST_LOOK: Final = 0.005
+_QUICKEST_LOOK: Final = 0.001
 _SLOWEST_LOOK: Final = 0.04
-_SLOWING: Final = 1.5
+_SLOWING: Final = 1.2
 _STEP_BACK_MS: Final = 5_000
 """The clock of the host may be set back this far without the store's time following."""
 
