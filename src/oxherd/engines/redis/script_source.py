@@ -28,13 +28,13 @@ class BadScript(Exception):
     """A script's file does not fit its signature, or names what is not there."""
 
 
-def flat_source(name: str, root: Traversable, header_lines: int) -> str:
-    """A script with its includes, behind the lines that take its arguments.
+def flat_source(name: str, text: str, root: Traversable, header_lines: int) -> str:
+    """A script's text with its includes, behind the lines that take its arguments.
 
     Raises:
         BadScript: an include is missing, or a constant.
     """
-    own = root.joinpath(f"{name}.lua").read_text(encoding="utf-8").splitlines()
+    own = text.splitlines()
     included = _included(own, name, root, set())
     body = [line for line in own if _is_code(line)]
     header, body = body[:header_lines], body[header_lines:]
@@ -103,14 +103,7 @@ def _lazily(pieces: Sequence[_Piece], body: Sequence[str]) -> list[str]:
     called = set().union(*(piece.words for piece in [*loose, *map(functions.get, usual)] if piece))
     doors = [name for name, piece in functions.items() if piece.rare and name in called]
     behind = _reached([functions[name] for name in doors], functions) - usual | set(doors)
-    if not doors:
-        return [
-            line
-            for piece in pieces
-            if not piece.name or piece.name in usual
-            for line in piece.lines
-        ]
-    lines = ["local rare, make_rare"]
+    lines: list[str] = []
     for piece in pieces:
         if not piece.name or piece.name in usual:
             lines += piece.lines
@@ -121,9 +114,11 @@ def _lazily(pieces: Sequence[_Piece], body: Sequence[str]) -> list[str]:
                 f"return rare.{piece.name}(...)",
                 "end",
             ]
-    lines.append("make_rare = function()")
-    lines += [line for piece in pieces if piece.name in behind for line in piece.lines]
-    return [*lines, f"return {{ {', '.join(f'{name} = {name}' for name in doors)} }}", "end"]
+    if not doors:
+        return lines
+    made = [line for piece in pieces if piece.name in behind for line in piece.lines]
+    answer = f"return {{ {', '.join(f'{name} = {name}' for name in doors)} }}"
+    return ["local rare, make_rare", *lines, "make_rare = function()", *made, answer, "end"]
 
 
 def _reached(start: Iterable[_Piece], functions: dict[str, _Piece]) -> set[str]:

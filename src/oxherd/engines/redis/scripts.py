@@ -228,7 +228,7 @@ def load(name: str, root: Traversable = _ROOT) -> Script:
         raise BadScript(f"{name}.lua: its header is {header}, its signature asks {expected}")
     if "KEYS[" in "".join(text.splitlines()[3 + len(expected) :]):
         raise BadScript(f"{name}.lua: its body names KEYS")
-    source = flat_source(name, root, len(expected)).encode()
+    source = flat_source(name, text, root, len(expected)).encode()
     digest = hashlib.sha1(source, usedforsecurity=False).hexdigest()
     return Script(name, source, digest.encode(), tuple(forms.values()))
 

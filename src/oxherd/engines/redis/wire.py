@@ -97,6 +97,16 @@ STATES: Final[Mapping[str, State]] = MappingProxyType(
 )
 """The state of an id by where it is; an older client's pause put waiting jobs aside."""
 
+_READ: Final = (
+    "name", "data", "options", "timestamp", "delay", "priority", "attempts_made",
+    "attempts_started", "stalled_count", "processed_on", "processed_by", "finished_on",
+    "progress", "returnvalue", "failed_reason", "stacktrace", "deferred_failure", "parent_key",
+    "parent", "further_parents", "flow_id", "retention", "legacy_attempts", "scheduler",
+    "deduplication_id",
+)  # fmt: skip
+_RECORD_FIELDS: Final = tuple(FIELDS[name] for name in _READ)
+"""The fields that make a record, in the order in which `_record` takes them."""
+
 _FLAGS: Final = {policy: flag for flag, policy in POLICY_FLAGS.items()}
 _EVENT_FIELDS: Final = {
     "jobId": "job_id",
@@ -178,12 +188,12 @@ def listed_record(queue: str, listed: Sequence[str]) -> JobRecord:
 def record(queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
     """The record of a job's hash; unreadable rather than an error."""
     try:
-        return _record(queue, job_id, fields)
+        return _record(queue, job_id, [*map(fields.get, _RECORD_FIELDS)])
     except (msgspec.MsgspecError, OxherdError, ValueError, TypeError, OverflowError) as error:
         return JobRecord(
             queue=queue,
             id=job_id,
-            name=fields.get("name", ""),
+            name=fields.get(FIELDS["name"], ""),
             data="{}",
             options=DEFAULT_OPTIONS,
             timestamp=0,
@@ -202,9 +212,13 @@ def event(event_id: str, queue: str, values: Mapping[str, str]) -> Event:
     return read_event(event_id, queue, kind, named)
 
 
-def _record(queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
-    get = fields.get
-    name, data, options, progress = get("name"), get("data"), get("opts"), get("progress")
+def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
+    (
+        name, data, options, timestamp, delay, priority, made, started, stalled, processed_on,
+        processed_by, finished_on, progress, returnvalue, reason, stacktrace, deferred,
+        parent_key, parent, further, flow_id, retention, legacy_made, schedule_id,
+        deduplication_id,
+    ) = values  # fmt: skip
     if name is None:
         raise ValueError("it has no name")
     if data:
@@ -212,34 +226,32 @@ def _record(queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
     if progress:
         _check_json(progress)
     decoded = option_wire.read_options(options or "{}")
-    if (retention := get("oxk")) is not None:
+    if retention is not None:
         decoded = option_wire.with_retention(decoded, retention)
-    made = get("atm")
-    parent_key, further = get("parentKey"), get("oxp")
     return JobRecord(
         queue=queue,
         id=job_id,
         name=name,
         data=data or "{}",
         options=decoded,
-        timestamp=_number(get("timestamp")) or 0,
-        delay=_number(get("delay")) or 0,
-        priority=_number(get("priority")) or 0,
-        attempts_made=_number(made if made is not None else get("attemptsMade")) or 0,
-        attempts_started=_number(get("ats")) or 0,
-        stalled_count=_number(get("stc")) or 0,
-        processed_on=_number(get("processedOn")),
-        processed_by=get("pb"),
-        finished_on=_number(get("finishedOn")),
+        timestamp=_number(timestamp) or 0,
+        delay=_number(delay) or 0,
+        priority=_number(priority) or 0,
+        attempts_made=_number(made if made is not None else legacy_made) or 0,
+        attempts_started=_number(started) or 0,
+        stalled_count=_number(stalled) or 0,
+        processed_on=_number(processed_on),
+        processed_by=processed_by,
+        finished_on=_number(finished_on),
         progress=progress or None,
-        returnvalue=get("returnvalue"),
-        failed_reason=get("failedReason"),
-        stacktrace=get("stacktrace"),
-        deferred_failure=get("defa"),
-        parents=_edges(parent_key, get("parent"), further) if parent_key or further else (),
-        flow_id=get("oxf"),
-        schedule_id=get("rjk"),
-        deduplication_id=get("deid"),
+        returnvalue=returnvalue,
+        failed_reason=reason,
+        stacktrace=stacktrace,
+        deferred_failure=deferred,
+        parents=_edges(parent_key, parent, further) if parent_key or further else (),
+        flow_id=flow_id,
+        schedule_id=schedule_id,
+        deduplication_id=deduplication_id,
         raw_options=options or "{}",
     )
 

@@ -89,35 +89,30 @@ class Transaction:
 
     def one(self, statement: str, *values: object) -> Row | None:
         """The first row, if any."""
-        if self._waiting:
-            self.write_waiting()
-        row: Row | None = self._connection.execute(statement, values).fetchone()
+        row: Row | None = self._execute(statement, values).fetchone()
         return row
 
     def all(self, statement: str, *values: object) -> list[Row]:
         """All rows."""
-        if self._waiting:
-            self.write_waiting()
-        return self._connection.execute(statement, values).fetchall()
+        return self._execute(statement, values).fetchall()
 
     def number(self, statement: str, *values: object) -> int | None:
         """The first column of the first row, if any."""
-        if self._waiting:
-            self.write_waiting()
-        row = self._connection.execute(statement, values).fetchone()
+        row = self._execute(statement, values).fetchone()
         return None if row is None else row[0]
 
     def run(self, statement: str, *values: object) -> int:
         """Run a statement that writes; answers how many rows it changed."""
-        if self._waiting:
-            self.write_waiting()
-        return self._connection.execute(statement, values).rowcount
+        return self._execute(statement, values).rowcount
 
     def insert(self, statement: str, *values: object) -> int:
         """Insert one row; answers its id."""
+        return self._execute(statement, values).lastrowid or 0
+
+    def _execute(self, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
         if self._waiting:
             self.write_waiting()
-        return self._connection.execute(statement, values).lastrowid or 0
+        return self._connection.execute(statement, values)
 
     def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once per row."""
@@ -147,7 +142,7 @@ class Transaction:
 
     def key(self, queue: str, job_id: str, prefix: str | None = None) -> str:
         """A job's full key."""
-        return f"{self.prefix if prefix is None else prefix}:{queue}:{job_id}"
+        return str(JobKey(self.prefix if prefix is None else prefix, queue, job_id))
 
     def key_of(self, queue: int, job_id: str) -> JobKey:
         """The full key of a job of a numbered queue."""

@@ -50,7 +50,7 @@ local function add_kept(queue, name, now)
   redis.call("DEL", next_key)
   note_event_cap(queue)
   local number = redis.call("INCR", queue.base .. key.counter)
-  local id = kept[4] or string.format("%.0f", number)
+  local id = kept[4] or text_of(number)
   if redis.call("EXISTS", queue.base .. id) == 1 then
     -- Somebody added a job of that id meanwhile.
     emit(queue, "duplicated", "jobId", id)

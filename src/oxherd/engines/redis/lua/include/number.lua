@@ -1,5 +1,5 @@
 -- A queue numbers all its jobs, also those that came with an id; these are counted together.
--- include keys
+-- include queue
 local uncounted = {}
 
 local function count_job(base)
@@ -10,7 +10,7 @@ local function next_number(base)
   count_job(base)
   local number = redis.call("INCRBY", base .. key.counter, uncounted[base])
   uncounted[base] = nil
-  return string.format("%.0f", number)
+  return text_of(number)
 end
 
 local function write_counts()
