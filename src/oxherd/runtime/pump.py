@@ -29,16 +29,18 @@ _log: Final = logging.getLogger("oxherd.pump")
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+_MOST_TRIPS: Final = 2
 _ASK_AGAIN: Final = 0.02
 """Seconds after which free slots ask again for when the next job is due, if nothing happened."""
 
 
 class Pump:
-    """Keeps a worker's slots full, with one round trip at a time.
+    """Keeps a worker's slots full, in round trips.
 
     Each trip carries every outcome that gathered since the last one, and claims jobs for half of
-    the slots at most: one half is on its way while the other runs. Outcomes are kept, and sent
-    again, until the store has answered.
+    the slots at most: one half is on its way while the other runs. When half of them have ended
+    before a trip is back, a second one leaves: a busy store never waits for the worker. Outcomes
+    are kept, and sent again, until the store has answered.
 
     Args:
         store: where the jobs are.
@@ -82,8 +84,9 @@ class Pump:
         self._settler = Settler(store, queue, options)
         self._outcomes: list[Ended] = []
         self._claimed: list[Run] = []
-        self._running = 0
-        self._trip: Trip | None = None
+        self._busy = 0
+        self._asked = 0
+        self._trips: set[Trip] = set()
         self._woken = False
         self._claiming = True
         self._stopping = False
@@ -113,7 +116,8 @@ class Pump:
             # Also where no limit gives a number: there the store's hold holds nobody.
             self._hold(outcome.duration_ms)
         self._outcomes.append((run, outcome))
-        if len(self._outcomes) == self._running:
+        self._busy -= 1
+        if not self._busy:
             # There is no other end to wait for.
             self._go()
         else:
@@ -143,8 +147,8 @@ class Pump:
             await self._over
         finally:
             self._stop_timer()
-            if self._trip is not None:
-                self._trip.cancel()
+            for trip in self._trips:
+                trip.cancel()
             for firing in self._firings:
                 firing.cancel()
             await self._ear.aclose()
@@ -168,7 +172,10 @@ class Pump:
 
     def _go(self) -> None:
         """Send what there is to send; otherwise wait for something to happen."""
-        if self._trip is not None or self._resting or self._over.done():
+        if self._over.done():
+            return
+        if self._resting or (self._trips and not self._may_follow()):
+            self._start_claimed()
             return
         self._stop_timer()
         try:
@@ -176,8 +183,12 @@ class Pump:
         except Exception as error:  # noqa: BLE001 - a loop that dies would be silent
             self._rest(error)
 
+    def _may_follow(self) -> bool:
+        """Whether there is enough for a trip beside the one on its way."""
+        return len(self._trips) < _MOST_TRIPS and len(self._outcomes) >= self._most
+
     def _next(self) -> None:
-        free = self._concurrency - self._running + len(self._outcomes)
+        free = self._concurrency - self._busy - self._asked
         able = self._claiming and free > 0
         held = max(0.0, self._held_until - monotonic()) if self._held_until else 0.0
         if not held:
@@ -189,9 +200,9 @@ class Pump:
             self._depart(min(free, self._most) if asking else 0)
             return
         self._start_claimed()
-        if self._stopping and not self._running:
+        if self._stopping and not self._busy:
             self._over.set_result(None)
-        elif able and self._trip is None:
+        elif able:
             if not held:
                 self._ear.listen()
             seconds = held or max(0.0, self._look_again - monotonic())
@@ -232,6 +243,8 @@ class Pump:
         if not isinstance(error, (StoreUnavailable, StoreFull)):
             _log.error("a round trip for queue %r failed", self._queue, exc_info=error)
         self._start_claimed()
+        if self._resting:
+            return
         self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
         self._resting = True
         self._timer = self._loop.call_later(self._pause, self._resume)
@@ -256,7 +269,9 @@ class Pump:
         if self._claimed:
             # Let the trip go out first: the store works while these do.
             self._loop.call_soon(self._start_claimed)
-        self._trip = Trip(load.calls(), on_back=lambda: self._return(load))
+        trip = Trip(load.calls(), on_back=lambda: self._return(trip, load))
+        self._trips.add(trip)
+        self._asked += limit
         self._failpoint("pump.before_answer")
 
     def _claim(self, limit: int, token: str) -> Awaitable[Claimed]:
@@ -269,8 +284,9 @@ class Pump:
             rate=self._rate,
         )
 
-    def _return(self, load: _Load) -> None:
-        self._trip = None
+    def _return(self, trip: Trip, load: _Load) -> None:
+        self._trips.discard(trip)
+        self._asked -= load.limit
         try:
             self._failpoint("pump.after_answer")
             problem = self._unload(load)
@@ -293,6 +309,8 @@ class Pump:
                 problem = error
                 # Kept: what was sent may have happened, and sending it again is harmless.
                 self._outcomes[:0] = items
+                for run, _ in items:
+                    run.in_doubt = True
         for run in load.lost:
             self._free(run)
         if load.claiming is not None:
@@ -312,23 +330,20 @@ class Pump:
             if again is not None:
                 self._outcomes.append((run, again))
                 continue
-            if isinstance(answer, OxherdError) and not self._was_done(answer):
+            # Sent again after a lost answer, it was done if retention has removed the job since.
+            was_done = run.in_doubt and isinstance(answer, JobNotFound)
+            if isinstance(answer, OxherdError) and not was_done:
                 self._on_error(answer)
             else:
                 self._on_settled(run, outcome)
             self._free(run)
 
-    def _was_done(self, answer: OxherdError) -> bool:
-        """Whether it was sent again after a lost answer, done, and removed by retention."""
-        return bool(self._pause) and isinstance(answer, JobNotFound)
-
     def _free(self, run: Run) -> None:
-        self._running -= 1
         self._on_freed(run)
 
     def _take(self, claimed: Claimed, token: str, limit: int) -> None:
         firing = self._fire([job for job in claimed.jobs if job.schedule_id is not None])
-        self._running += len(claimed.jobs)
+        self._busy += len(claimed.jobs)
         for record in claimed.jobs:
             run = Run(record, token, Job(record, self._store, token))
             if record.schedule_id is not None:
@@ -347,7 +362,7 @@ class Pump:
         wait_ms = self._drain_ms if claimed.due_in_ms is None else max(0, claimed.due_in_ms)
         self._look_again = monotonic() + min(wait_ms, self._drain_ms) / 1000
         kept_back = claimed.paused or claimed.retry_after_ms
-        if not self._running and not kept_back and not self._idle:
+        if not (kept_back or self._busy or self._outcomes or self._trips or self._idle):
             self._idle = True
             self._on_idle()
 

@@ -46,6 +46,8 @@ class Run:
     """Has the next job of its schedule made; the job waits for it."""
     ended: bool = False
     """Its outcome was handed over."""
+    in_doubt: bool = False
+    """Its outcome was sent, and not answered."""
     held: Held = field(init=False)
     """The claim."""
 
