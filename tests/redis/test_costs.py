@@ -52,7 +52,7 @@ class Cost:
     "most",
     [
         pytest.param(Cost(size=1, add=9, claim=10, complete=13), id="one"),
-        pytest.param(Cost(size=50, add=254, claim=206, complete=405), id="fifty"),
+        pytest.param(Cost(size=50, add=254, claim=206, complete=258), id="fifty"),
     ],
 )
 async def test_a_batch_costs_one_script_and_few_commands_a_job(
@@ -71,8 +71,8 @@ async def test_a_batch_costs_one_script_and_few_commands_a_job(
 @pytest.mark.parametrize(
     "most",
     [
-        pytest.param(Cost(size=1, add=63, complete=130), id="one"),
-        pytest.param(Cost(size=50, add=2_907, complete=5_707), id="fifty"),
+        pytest.param(Cost(size=1, add=62, complete=94), id="one"),
+        pytest.param(Cost(size=50, add=2_806, complete=4_210), id="fifty"),
     ],
 )
 async def test_a_tree_costs_one_script_and_few_commands_a_job(
@@ -107,7 +107,7 @@ async def test_a_busy_worker_costs_few_round_trips(live_store: RedisStore, clien
         await done.wait()
     scripts, commands = spent(client)
     assert scripts <= most + beside
-    assert commands <= 400 * 13
+    assert commands <= 400 * 10
 
 
 async def test_adding_one_by_one_costs_one_round_trip_each(

@@ -182,7 +182,18 @@ def keep(bounds: Keep) -> tuple[int, int, int]:
 
 def listed_record(queue: str, listed: Sequence[str]) -> JobRecord:
     """The record of a job as scripts answer it: names and values in turn, the id last."""
-    return record(queue, listed[-1], dict(zip(listed[:-1:2], listed[1::2], strict=True)))
+    return record(queue, listed[-1], _fields(listed))
+
+
+def claimed_record(queue: str, listed: Sequence[str], now: int, worker: str | None) -> JobRecord:
+    """The record of a job that was claimed now, listed as it was before."""
+    fields = _fields(listed)
+    started = fields.get(FIELDS["attempts_started"], "0")
+    fields[FIELDS["attempts_started"]] = str(int(started) + 1 if started.isdecimal() else 1)
+    fields[FIELDS["processed_on"]] = str(now)
+    if worker:
+        fields[FIELDS["processed_by"]] = worker
+    return record(queue, listed[-1], fields)
 
 
 def record(queue: str, job_id: str, fields: Mapping[str, str]) -> JobRecord:
@@ -210,6 +221,10 @@ def event(event_id: str, queue: str, values: Mapping[str, str]) -> Event:
     if kind in _KINDS and named.get("prev") in STATES:
         named["prev"] = STATES[named["prev"]].value
     return read_event(event_id, queue, kind, named)
+
+
+def _fields(listed: Sequence[str]) -> dict[str, str]:
+    return dict(zip(listed[:-1:2], listed[1::2], strict=True))
 
 
 def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:

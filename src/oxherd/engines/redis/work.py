@@ -38,7 +38,9 @@ class RedisWork(Calls):
     ) -> asyncio.Future[Claimed]:
         most, window_ms = (0, 0) if rate is None else (rate.max, rate.duration_ms)
         values = (self._now(), limit, token, lock_ms, worker or "", most, window_ms)
-        return self._run("claim", queue, *values, read=partial(_claimed, queue), repeatable=False)
+        return self._run(
+            "claim", queue, *values, read=partial(_claimed, queue, worker), repeatable=False
+        )
 
     def complete(
         self, queue: str, items: Sequence[Completion], *, metrics: int = 0
@@ -103,10 +105,10 @@ class RedisWork(Calls):
         return RedisLockKeeper(self._endpoint, self._prefix)
 
 
-def _claimed(queue: str, answer: Any) -> Claimed:
-    found, due_in, retry_after, paused = answer
+def _claimed(queue: str, worker: str | None, answer: Any) -> Claimed:
+    found, now, due_in, retry_after, paused = answer
     return Claimed(
-        jobs=tuple([wire.listed_record(queue, job) for job in found]),
+        jobs=tuple([wire.claimed_record(queue, job, now, worker) for job in found]),
         due_in_ms=None if due_in < 0 else due_in,
         retry_after_ms=retry_after,
         paused=bool(paused),

@@ -33,17 +33,17 @@ end
 -- Whether what is stored does not say enough for this call to be answered again.
 local must_remember = false
 
-local function add(group, own_nonce)
-  local refusal = judge_group(group, own_nonce, again == 1)
+local function add(group, number)
+  local refusal = judge_group(group, number, nonce, again == 1)
   if refusal then
     return refusal
   end
   if not group.repeated then
-    write_group(group, own_nonce, version, now)
+    write_group(group, number, nonce, version, now)
   end
   local answers = {}
-  for index, job in ipairs(group) do
-    answers[index] = answer_of(job)
+  for index = 1, #group do
+    answers[index] = answer_of(group[index])
     must_remember = must_remember or type(answers[index]) == "table"
   end
   must_remember = must_remember or group.has_existing
@@ -51,8 +51,8 @@ local function add(group, own_nonce)
 end
 
 local answers = {}
-for index, group in ipairs(groups) do
-  answers[index] = add(group, nonce .. "-" .. index)
+for index = 1, #groups do
+  answers[index] = add(groups[index], index)
 end
 if must_remember then
   remember(base, nonce, answers)

@@ -1,4 +1,4 @@
--- Gives up to `limit` ready jobs to a worker, under a lock; due jobs are promoted first.
+-- Gives up to `limit` ready jobs, as they were before, under a lock; due ones are promoted first.
 -- Refuses nothing: a paused, full or rate-limited queue gives no jobs and says so.
 -- Emits: waiting (of promoted jobs), active.
 local base = KEYS[1]
@@ -28,20 +28,7 @@ local function answer(jobs, retry_after, paused)
       due_in = math.max(0, math.floor(tonumber(first[2]) / due_step) - now)
     end
   end
-  return { jobs, due_in, retry_after, paused }
-end
-
--- How often a job was started, and whether it is to fail without running.
-local function started_before(record)
-  local started, is_doomed = 0, false
-  for at = 1, #record, 2 do
-    if record[at] == field.attempts_started then
-      started = tonumber(record[at + 1]) or 0
-    elseif record[at] == field.deferred_failure then
-      is_doomed = true
-    end
-  end
-  return started, is_doomed
+  return { jobs, now, due_in, retry_after, paused }
 end
 
 local wanted, tokens = limit, math.huge
@@ -78,27 +65,22 @@ while #jobs < limit and used < tokens do
   if #taken == 0 then
     break
   end
-  for _, id in ipairs(taken) do
-    local record = string.sub(id, 1, 2) ~= "0:" and read_record(base, id)
+  for index = 1, #taken do
+    local id = taken[index]
+    local record, started, is_doomed = read_record(base, id)
     if record then
       local job_key = base .. id
-      local started, is_doomed = started_before(record)
-      started = text_of(started + 1)
       redis.call("SET", job_key .. part.lock, token, "PX", lock_text)
       if worker ~= "" then
         redis.call("HSET", job_key, field.processed_on, now_text,
-          field.attempts_started, started, field.processed_by, worker)
+          field.attempts_started, started + 1, field.processed_by, worker)
       else
         redis.call("HSET", job_key, field.processed_on, now_text,
-          field.attempts_started, started)
+          field.attempts_started, started + 1)
       end
       emit(queue, "active", "jobId", id, "prev", "waiting")
       used = used + (is_doomed and 0 or 1)
       ids[#ids + 1] = id
-      put(record, field.processed_on, now_text)
-      put(record, field.attempts_started, started)
-      put(record, field.processed_by, worker ~= "" and worker)
-      record[#record + 1] = id
       jobs[#jobs + 1] = record
     end
   end

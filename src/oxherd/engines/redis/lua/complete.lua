@@ -12,24 +12,22 @@ local now = time_of(clock)
 local now_text = text_of(now)
 local queue = queue_at(base)
 local ended = 0
+local may_have_children = have_children(queue, items)
+local locks, tokens = read_locks(queue, items)
 
-local function complete(item)
+local function complete(item, index)
   local id, token, result = item[1], item[2], item[3]
   local job_key = base .. id
   local job = redis.call("HMGET", job_key, field.timestamp, field.attempts_made,
-    field.legacy_attempts, field.parent_key, field.further_parents, field.settled,
-    field.continuations, field.deduplication_id)
+    field.legacy_attempts, field.parent_key, field.further_parents, field.deduplication_id)
   local exists = job[1] or redis.call("EXISTS", job_key) == 1
-  local refusal = refuse_unless_held(queue, id, token, "complete", exists, job[6])
-  if refusal then
-    return refusal
+  if not exists or tokens[index] ~= token then
+    return refusal_of(queue, id, token, "complete", exists)
   end
-  local pending = redis.call("EXISTS", job_key .. part.dependencies,
-    job_key .. part.failed_children)
   local cut = false
-  if pending > 0 then
+  if may_have_children then
     if redis.call("EXISTS", job_key .. part.dependencies) == 1 then
-      cut = was_continued(job_key, job[7])
+      cut = was_continued(job_key)
       if not cut then
         return "pending-children"
       end
@@ -38,14 +36,16 @@ local function complete(item)
       return "failed-children"
     end
   end
-  if not let_go(queue, id) then
-    return "lock-lost " .. state_of(base, id)
+  if not let_go(queue, id, locks[index]) then
+    return refusal_of(queue, id, token, "complete", exists)
   end
   if cut then
     cut_off_pending(job_key)
   end
-  if job[8] then
-    end_deduplication(queue, id, job[8], now)
+  if job[6] then
+    end_deduplication(queue, id, job[6], now)
+    -- Whoever follows may be a child of a job that is still to end here.
+    may_have_children = true
   end
   if job[4] then
     settle_completed(job[4], job_key, result, now)
@@ -75,8 +75,8 @@ local function complete(item)
 end
 
 local answers = {}
-for index, item in ipairs(items) do
-  answers[index] = complete(item)
+for index = 1, #items do
+  answers[index] = complete(items[index], index)
 end
 if metrics > 0 then
   count_ended(base, key.completed_count, key.completed_points, ended, metrics, now)

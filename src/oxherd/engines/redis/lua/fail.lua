@@ -11,23 +11,23 @@ local items = cmsgpack.unpack(ARGV[3])
 local now = time_of(clock)
 local queue = queue_at(base)
 local ended = 0
+local locks, tokens = read_locks(queue, items)
 
-local function fail(item)
+local function fail(item, index)
   local id, token, reason, stacktrace = item[1], item[2], item[3], item[4]
   local job_key = base .. id
   local job = redis.call("HMGET", job_key, field.timestamp, field.attempts_made,
-    field.legacy_attempts, field.parent_key, field.parent, field.further_parents, field.settled,
-    field.options, field.deferred_failure, field.deduplication_id)
+    field.legacy_attempts, field.parent_key, field.parent, field.further_parents, field.options,
+    field.deferred_failure, field.deduplication_id)
   local exists = job[1] or redis.call("EXISTS", job_key) == 1
-  local refusal = refuse_unless_held(queue, id, token, "fail", exists, job[7])
-  if refusal then
-    return refusal
+  if not exists or tokens[index] ~= token then
+    return refusal_of(queue, id, token, "fail", exists)
   end
-  if not let_go(queue, id) then
-    return "lock-lost " .. state_of(base, id)
+  if not let_go(queue, id, locks[index]) then
+    return refusal_of(queue, id, token, "fail", exists)
   end
-  if job[10] then
-    end_deduplication(queue, id, job[10], now)
+  if job[9] then
+    end_deduplication(queue, id, job[9], now)
   end
   local edges = edges_of(job[4], job[5], job[6])
   for _, edge in ipairs(edges) do
@@ -45,7 +45,7 @@ local function fail(item)
   else
     redis.call("HSET", job_key, field.failed_reason, reason, field.stacktrace, stacktrace,
       field.finished_on, now, field.attempts_made, attempts, field.settled, settled)
-    if job[9] then
+    if job[8] then
       redis.call("HDEL", job_key, field.deferred_failure)
     end
     redis.call("ZADD", base .. key.failed, now, id)
@@ -54,7 +54,7 @@ local function fail(item)
     end
   end
   emit(queue, "failed", "jobId", id, "failedReason", reason, "prev", "active")
-  if attempts >= math.max(1, tonumber(option_of(job[8], "attempts")) or 1) then
+  if attempts >= math.max(1, tonumber(option_of(job[7], "attempts")) or 1) then
     emit(queue, "retries-exhausted", "jobId", id, "attemptsMade", attempts)
   end
   emit_drained(queue)
@@ -64,7 +64,7 @@ end
 
 local answers = {}
 for index, item in ipairs(items) do
-  answers[index] = fail(item)
+  answers[index] = fail(item, index)
 end
 if metrics > 0 then
   count_ended(base, key.failed_count, key.failed_points, ended, metrics, now)

@@ -52,10 +52,6 @@ end
 
 local jobs = {}
 for _, id in ipairs(ids_of()) do
-  local record = read_record(base, id)
-  if record then
-    record[#record + 1] = id
-    jobs[#jobs + 1] = record
-  end
+  jobs[#jobs + 1] = read_record(base, id)
 end
 return jobs

@@ -6,10 +6,6 @@ local ids = cmsgpack.unpack(ARGV[1])
 -- include read_record
 local records = {}
 for index, id in ipairs(ids) do
-  local record = read_record(base, id)
-  if record then
-    record[#record + 1] = id
-  end
-  records[index] = record or false
+  records[index] = read_record(base, id) or false
 end
 return records

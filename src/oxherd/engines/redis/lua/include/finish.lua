@@ -17,11 +17,22 @@ local function emit_drained(queue)
   end
 end
 
+-- Whether any of these items is of a job that still has children, or failed ones.
+local function have_children(queue, items)
+  local names = {}
+  for index = 1, #items do
+    local job_key = queue.base .. items[index][1]
+    names[2 * index - 1] = job_key .. part.dependencies
+    names[2 * index] = job_key .. part.failed_children
+  end
+  return count_in_pieces("EXISTS", names) > 0
+end
+
 -- Whether a parent runs because of `continue-parent`: we count such children; another client's
 -- scripts leave only their flag.
 -- rare
-local function was_continued(job_key, continuations)
-  if (tonumber(continuations) or 0) > 0 then
+local function was_continued(job_key)
+  if (tonumber(redis.call("HGET", job_key, field.continuations)) or 0) > 0 then
     return true
   end
   for _, child_key in ipairs(redis.call("HKEYS", job_key .. part.ignored_children)) do
@@ -35,7 +46,7 @@ end
 
 local function end_finishing(queue)
   note_free_slot(queue)
-  clear_stalled()
+  unlock(queue)
   write_gone()
   wake_queues()
 end

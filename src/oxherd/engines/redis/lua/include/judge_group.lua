@@ -75,20 +75,23 @@ local function refuse_outer_parents(job)
 end
 
 -- The refusal of the whole group, or nil.
-local function judge_group(group, nonce, again)
-  look_up(group, nonce, again)
+local function judge_group(group, number, nonce, again)
+  look_up(group, number, nonce, again)
   if group.repeated then
     judge_repeated(group)
     return nil
   end
-  for _, job in ipairs(group) do
+  for index = 1, #group do
+    local job = group[index]
     local refusal = judge_edges(job)
     if refusal then
       return refusal
     end
     if job.verdict ~= "skipped" then
-      group.has_existing = group.has_existing or job.exists
-      refusal = refuse_outer_parents(job)
+      if job.exists then
+        group.has_existing = true
+      end
+      refusal = job.parents and refuse_outer_parents(job)
       if refusal then
         return refusal
       end

@@ -1,19 +1,25 @@
 -- Who holds a job: the token in its lock; and the end of holding it.
 -- include queue
 -- include state
-local unstalled = {}
+local unlocked, unstalled = {}, {}
 
--- nil when `token` holds the job, else the answer for the item: "ok" when this very call was
--- done before (`settled` is what the job remembers of it).
-local function refuse_unless_held(queue, id, token, verb, exists, settled)
-  if redis.call("GET", queue.base .. id .. part.lock) == token and exists then
-    return nil
+-- The locks of the jobs of these items, and the tokens in them, false where there is none.
+local function read_locks(queue, items)
+  local locks = {}
+  for index = 1, #items do
+    locks[index] = queue.base .. items[index][1] .. part.lock
   end
+  return locks, read_in_pieces("MGET", locks)
+end
+
+-- The answer for an item whose job its token does not hold: "ok" when this very call was done
+-- before, which the job remembers.
+local function refusal_of(queue, id, token, verb, exists)
   local done = token .. " " .. verb
-  if exists and settled == done then
-    return "ok"
-  end
   if exists then
+    if redis.call("HGET", queue.base .. id, field.settled) == done then
+      return "ok"
+    end
     return "lock-lost " .. state_of(queue.base, id)
   end
   if redis.call("LPOS", queue.base .. key.gone, id .. " " .. done) then
@@ -22,22 +28,21 @@ local function refuse_unless_held(queue, id, token, verb, exists, settled)
   return "missing"
 end
 
--- Takes a held job out of active and unlocks it. Its first write frees memory, so that a full
--- server lets jobs end; when it answers false nothing was written.
-local function let_go(queue, id)
-  if redis.call("LREM", queue.active, -1, id) == 0 then
+-- Takes a held job out of active. This first write frees memory, so that a full server lets jobs
+-- end; when it answers false nothing was written, and the job is not held any more.
+local function let_go(queue, id, lock)
+  if redis.call("LREM", queue.active, "-1", id) == 0 then
     return false
   end
-  redis.call("DEL", queue.base .. id .. part.lock)
-  local ids = unstalled[queue.base] or {}
-  ids[#ids + 1] = id
-  unstalled[queue.base] = ids
+  unlocked[#unlocked + 1] = lock
+  unstalled[#unstalled + 1] = id
   return true
 end
 
--- Forgets that the last stalled check saw them.
-local function clear_stalled()
-  for base, ids in pairs(unstalled) do
-    call_in_pieces("SREM", base .. key.stalled, ids)
+-- Removes the locks of all that was let go, and forgets that the last stalled check saw it.
+local function unlock(queue)
+  if #unlocked > 0 then
+    count_in_pieces("DEL", unlocked)
+    call_in_pieces("SREM", queue.base .. key.stalled, unstalled)
   end
 end

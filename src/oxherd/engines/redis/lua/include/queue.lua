@@ -5,9 +5,14 @@ local default_event_cap = 10000
 local queues = {}
 local queues_in_order = {}
 
--- A whole number as text, for commands in a loop: they would have it made again and again.
+local last_number, last_text
+
+-- A whole number as text. In a loop it is the same time again and again.
 local function text_of(number)
-  return string.format("%.0f", number)
+  if number ~= last_number then
+    last_number, last_text = number, string.format("%.0f", number)
+  end
+  return last_text
 end
 
 local function queue_at(base)
@@ -27,6 +32,7 @@ local function queue_at(base)
       has_version = found[4],
       rate_max = tonumber(found[5]),
       rate_ms = tonumber(found[6]),
+      untrimmed = math.huge,
     }
     queues[base] = queue
     queues_in_order[#queues_in_order + 1] = queue
@@ -61,6 +67,31 @@ local function call_in_pieces(command, name, values, size)
   for first = 1, #values, size do
     redis.call(command, name, unpack(values, first, math.min(first + size - 1, #values)))
   end
+end
+
+-- The answers of a command that has one for each argument.
+local function read_in_pieces(command, names)
+  local answers = {}
+  for first = 1, #names, 1000 do
+    local last = math.min(first + 999, #names)
+    local piece = redis.call(command, unpack(names, first, last))
+    if #piece == #names then
+      return piece
+    end
+    for index = 1, #piece do
+      answers[first + index - 1] = piece[index]
+    end
+  end
+  return answers
+end
+
+-- The sum of the numbers that a command answers.
+local function count_in_pieces(command, names)
+  local count = 0
+  for first = 1, #names, 1000 do
+    count = count + redis.call(command, unpack(names, first, math.min(first + 999, #names)))
+  end
+  return count
 end
 
 -- Writes the markers that waiting workers hear, after all else is in place.

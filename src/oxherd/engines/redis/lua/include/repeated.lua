@@ -7,6 +7,11 @@ local function call_key(base, nonce)
   return string.sub(base, 1, -2) .. "-ox:call-" .. nonce
 end
 
+-- The nonce of a group of this call; asked only for jobs whose ids were given.
+local function nonce_of(nonce, number)
+  return nonce .. "-" .. number
+end
+
 -- rare
 local function recall(base, nonce)
   local answer = redis.call("GET", call_key(base, nonce))

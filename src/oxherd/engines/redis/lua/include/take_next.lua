@@ -2,7 +2,7 @@
 -- include keys
 -- include read_record
 
--- The next ids, waiting ones before prioritized ones; old markers begin with "0:".
+-- The next ids, waiting ones before prioritized ones; an old client's marker is among them.
 local function take_next(base, count)
   local ids = redis.call("RPOP", base .. key.waiting, count) or {}
   if #ids < count then

@@ -7,7 +7,7 @@
 -- include deduplicate
 -- include replaced
 
-local function write_new(group, job, nonce, version, now)
+local function write_new(group, job, number, nonce, version, now)
   local queue = queue_at(job.base)
   local timestamp = job.timestamp or now
   note_settings(queue, version)
@@ -31,7 +31,9 @@ local function write_new(group, job, nonce, version, now)
     end
     job.deduplication_id = job.deduplication.id
   end
-  job.nonce = job.given and nonce
+  if job.given then
+    job.nonce = nonce_of(nonce, number)
+  end
   job.written = true
   store_job(queue, job, timestamp)
 end
@@ -97,16 +99,20 @@ local function settle_parents(group, now, pending, needs, outer_parents)
   end
 end
 
-local function write_group(group, nonce, version, now)
-  for _, job in ipairs(group) do
+local function write_group(group, number, nonce, version, now)
+  for index = 1, #group do
+    local job = group[index]
     if group.has_dropped and job.verdict ~= "skipped" then
       judge_edges(job)
     end
     if job.verdict == "new" then
-      write_new(group, job, nonce, version, now)
+      write_new(group, job, number, nonce, version, now)
     elseif job.verdict == "existing" then
       write_existing(job)
     end
   end
-  settle_parents(group, now, attach_all(group, now))
+  -- A lone job without parents has no edges.
+  if #group > 1 or group[1].parents or group[1].is_parent then
+    settle_parents(group, now, attach_all(group, now))
+  end
 end
