@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from oxherd.domain.errors import JobNotFound, WrongState
 from oxherd.domain.events import Delayed
@@ -226,7 +227,7 @@ async def test_a_live_job_takes_a_child_and_stays_where_it_is(
 async def test_a_subtree_is_attached_to_a_live_job(scenario: Scenario) -> None:
     await scenario.put("outer")
     below = scenario.planned(node("top", node("leaf", queue="below")))
-    await scenario.add(replace(below[0], parents=(scenario.edge("outer"),)), *below[1:])
+    await scenario.add(structs.replace(below[0], parents=(scenario.edge("outer"),)), *below[1:])
 
     assert await scenario.state("top") == State.WAITING_CHILDREN
     assert list(await scenario.children("outer")) == ["top"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from oxherd.domain.errors import InvalidFlow, JobNotFound, WrongState
 from oxherd.domain.events import Duplicated
@@ -123,7 +122,9 @@ async def test_a_cycle_over_a_group_and_existing_jobs_is_refused(scenario: Scena
     await scenario.flow(node("top", node("leaf")))
     group = scenario.planned(node("new", node("top")))
 
-    error = await scenario.refused(replace(group[0], parents=(scenario.edge("leaf"),)), *group[1:])
+    error = await scenario.refused(
+        structs.replace(group[0], parents=(scenario.edge("leaf"),)), *group[1:]
+    )
 
     assert isinstance(error, InvalidFlow)
 

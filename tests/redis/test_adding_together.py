@@ -35,6 +35,14 @@ async def test_adds_of_one_tick_share_a_call(live_store: RedisStore, client: Any
     assert calls(client)["evalsha"] == 1
 
 
+async def test_many_adds_of_one_tick_share_few_calls(live_store: RedisStore, client: Any) -> None:
+    await live_store.add([[new_job()]])
+    client.config_resetstat()
+    await asyncio.gather(*(live_store.add([[new_job(job_id=f"job-{n}")]]) for n in range(120)))
+    assert calls(client)["evalsha"] == 3
+    assert (await live_store.counts("q"))[State.WAITING] == 121
+
+
 async def test_a_refused_add_refuses_nobody_else(live_store: RedisStore, prefix: str) -> None:
     orphan = new_job(parents=(Edge(f"{prefix}:q:nobody", OnFailure.BLOCK),))
     refused, [added] = await asyncio.gather(

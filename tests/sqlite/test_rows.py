@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from oxherd.domain.deduplication import Deduplication
 from oxherd.domain.lifecycle import State

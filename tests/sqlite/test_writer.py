@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from oxherd.domain.errors import Closed, StoreUnavailable, WrongLoop
 from oxherd.domain.lifecycle import State

@@ -50,6 +50,8 @@ def seconds_of_ms(name: str, value: object) -> float:
 
 def to_ms(duration: float | timedelta) -> int:
     """A duration that was checked, in milliseconds."""
+    if not duration:
+        return 0
     if isinstance(duration, timedelta):
         duration = duration.total_seconds()
     return round(duration * 1000)

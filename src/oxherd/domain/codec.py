@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, runtime_checkable
 
 import msgspec
 
 from oxherd.domain.errors import NotSerializable, PayloadTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
+
+    _Path = tuple["_Path", str | int | None] | None
+    """A part's place: that of its container, and the step from there; None is the whole."""
 
 MAX_DEPTH: Final = 100
 """How deep arrays and objects may nest."""
@@ -60,7 +63,7 @@ def decode(text: str | bytes) -> Any:
 
 
 def _check(root: object, what: str) -> None:
-    stack: list[tuple[object, str, int]] = [(root, "", 0)]
+    stack: list[tuple[object, _Path, int]] = [(root, None, 0)]
     while stack:
         value, path, depth = stack.pop()
         kind = type(value)
@@ -78,48 +81,51 @@ def _check(root: object, what: str) -> None:
         elif depth >= MAX_DEPTH:
             _refuse(what, path, f"nests deeper than {MAX_DEPTH} levels")
         else:
-            stack.extend((item, f"{path}{at}", depth + 1) for at, item in _items(value, what, path))
+            below = depth + 1
+            stack += [(item, (path, at), below) for at, item in _items(value, what, path)]
 
 
-def _items(value: object, what: str, path: str) -> Iterator[tuple[str, object]]:
+def _items(value: object, what: str, path: _Path) -> Iterable[tuple[str | int | None, object]]:
     """The parts of a container, each with its step of the path."""
     if isinstance(value, dict):
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str:
                 _refuse(what, path, f"has the key {key!r}; keys must be text")
-            _check_text(key, what, path)
-            yield f".{key}", item
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield f"[{index}]", item
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield f".{name}", getattr(value, name)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield f".{field.name}", getattr(value, field.name)
-    elif isinstance(value, enum.Enum):
-        yield "", value.value
-    elif isinstance(value, _Model):
-        yield "", value.model_dump(mode="json")
-    else:
+            elif not key.isascii():
+                _check_text(key, what, path)
+        return value.items()
+    if isinstance(value, (list, tuple)):
+        return enumerate(value)
+    if isinstance(value, msgspec.Struct):
+        return [(name, getattr(value, name)) for name in value.__struct_fields__]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if isinstance(value, enum.Enum):
+        return [(None, value.value)]
+    if not isinstance(value, _Model):
         _refuse(
             what,
             path,
             f"is a {type(value).__module__}.{type(value).__qualname__}; JSON has text, numbers,"
             " booleans, null, arrays and objects (dataclasses, structs and models are objects)",
         )
+    return [(None, value.model_dump(mode="json"))]
 
 
-def _check_text(text: str, what: str, path: str) -> None:
+def _check_text(text: str, what: str, path: _Path) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
         _refuse(what, path, "holds a lone surrogate, which is not text")
 
 
-def _refuse(what: str, path: str, why: str) -> None:
-    raise NotSerializable(f"{what}{path} {why}")
+def _refuse(what: str, path: _Path, why: str) -> NoReturn:
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        if step is not None:
+            steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    raise NotSerializable(f"{what}{''.join(reversed(steps))} {why}")
 
 
 def _as_model(value: _Model) -> Any:

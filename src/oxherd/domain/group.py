@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
+
+from msgspec.structs import replace
 
 from oxherd.domain.errors import InvalidFlow
 from oxherd.domain.record import Added, NewJob

@@ -110,8 +110,7 @@ class ChildLink:
     """The failure's reason, when ignored; None for a failed child (read it from the child)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A job to add: everything is checked and encoded before a store sees it."""
 
     queue: str
@@ -137,8 +136,7 @@ class NewJob:
     that carries another program's options through."""
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(msgspec.Struct, frozen=True, gc=False):
     """The answer to one `NewJob`; `id` is that of the job which is there now."""
 
     id: str

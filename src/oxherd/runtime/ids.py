@@ -11,10 +11,11 @@ from oxherd.runtime.clock import wall_ms
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS: Final = tuple(a + b for a in _DIGITS for b in _DIGITS)
-_SHIFTS: Final = range(90, -1, -10)
-_RANDOM_BITS: Final = 50
-_LETTER: Final = 1 << 99
-"""The top bit of 100 makes the first character a letter, `g` or later, until the year 10889."""
+_SHIFTS: Final = range(40, -1, -10)
+_HALF_BITS: Final = 50
+_LARGEST: Final = (1 << _HALF_BITS) - 1
+_LETTER: Final = 1 << 49
+"""The top bit of the first half makes it begin with a letter, `g` or later, until 10889."""
 
 
 class IdSource:
@@ -22,19 +23,31 @@ class IdSource:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last = 0
+        self._time = 0
+        self._time_text = ""
+        self._chance = 0
 
     def new_id(self) -> str:
         """A fresh id, greater than all that this source made before."""
         now = wall_ms()
         with self._lock:
-            # Within one millisecond, count on from the last one's chance.
-            if now <= self._last >> _RANDOM_BITS:
-                self._last += 1
+            if now > self._time:
+                self._begin(now, secrets.randbits(_HALF_BITS))
+            elif self._chance < _LARGEST:
+                # Within one millisecond, count on from the last one's chance.
+                self._chance += 1
             else:
-                self._last = now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-            number = self._last | _LETTER
-        return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+                self._begin(self._time + 1, 0)
+            return self._time_text + _text(self._chance)
+
+    def _begin(self, time: int, chance: int) -> None:
+        self._time, self._chance = time, chance
+        self._time_text = _text(time | _LETTER)
+
+
+def _text(half: int) -> str:
+    """50 bits in base 32."""
+    return "".join([_PAIRS[half >> shift & 1023] for shift in _SHIFTS])
 
 
 class TokenSource:

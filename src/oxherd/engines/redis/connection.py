@@ -165,8 +165,19 @@ class Client:
         if not self._flushing:
             # After all that is ready now: what they submit goes out together.
             self._flushing = True
-            call.answer.get_loop().call_soon(self._flush)
+            call.answer.get_loop().call_soon(self.flush)
         return call.answer
+
+    def flush(self) -> None:
+        """Send what waits; before the end of the tick only when that is enough for the server."""
+        self._flushing = False
+        if self._closed or self._preparing is not None or not (self._waiting or self._returned):
+            return
+        if not self._ready or self._pipe is None:
+            assert self._loop is not None
+            self._preparing = self._loop.create_task(self._prepare())
+            return
+        self._send(self._pipe, [call for call in self._take_waiting() if call.is_wanted()])
 
     async def aclose(self) -> None:
         """Close the connection; what still waits raises `Closed`."""
@@ -176,16 +187,6 @@ class Client:
         unanswered = await self._drop()
         for call in (*unanswered, *self._take_waiting()):
             _refuse(call, Closed("the store was closed"))
-
-    def _flush(self) -> None:
-        self._flushing = False
-        if self._closed or self._preparing is not None or not (self._waiting or self._returned):
-            return
-        if not self._ready or self._pipe is None:
-            assert self._loop is not None
-            self._preparing = self._loop.create_task(self._prepare())
-            return
-        self._send(self._pipe, [call for call in self._take_waiting() if call.is_wanted()])
 
     def _send(self, pipe: Pipe[Call], calls: Sequence[Call]) -> None:
         known = self._known
@@ -236,7 +237,7 @@ class Client:
                     self._refuse_all(error)
         finally:
             self._preparing = None
-        self._flush()
+        self.flush()
 
     async def _connect(self) -> Pipe[Call]:
         connection = self.endpoint.connection()
@@ -284,7 +285,7 @@ class Client:
     def _send_again(self, calls: Sequence[Call]) -> None:
         self._returned += calls
         self._ready = False
-        self._flush()
+        self.flush()
 
     def _lost(self, pipe: Pipe[Call], unanswered: Sequence[Call], error: Exception) -> None:
         """The connection is gone: what had no answer is sent again, where that is harmless."""
@@ -299,7 +300,7 @@ class Client:
         if returned:
             self._returned += returned
             self._set_back(error)
-            self._flush()
+            self.flush()
 
     def _set_back(self, problem: Exception) -> None:
         """Pause longer, and refuse the calls whose time is over."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """How much those who add in one tick send in one call; a call of its own may be larger."""
+_MOST_CALLERS: Final = 50
 _AGAIN: Final = 3
 """The place of the value that tells the script of a second sending."""
 _NUMBERED: Final = 2
@@ -107,7 +108,11 @@ class RedisIntake(Calls):
             self._batch.read = self._batch.share
             answer.add_done_callback(self._batch.refuse)
             self._client.submit(self._batch)
-        return self._batch.join(groups, size)
+        answers = self._batch.join(groups, size)
+        if len(self._batch.callers) >= _MOST_CALLERS:
+            # The server adds these while others of this tick are at it.
+            self._client.flush()
+        return answers
 
     def _base_of(self, job: NewJob) -> str:
         return queue_base(job.prefix or self._prefix, job.queue)

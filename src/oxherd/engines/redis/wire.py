@@ -148,9 +148,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 def entry(job: NewJob, base: str) -> Entry:
     """A new job for the script."""
-    several = len(job.parents) > 1
     options = job.options
-    return Entry(
+    entry = Entry(
         base=base,
         id=job.id,
         given=job.given,
@@ -163,12 +162,18 @@ def entry(job: NewJob, base: str) -> Entry:
         priority=options.priority,
         lifo=options.lifo,
         flow_id=job.flow_id,
-        parents=[_edge(edge) for edge in job.parents],
-        is_parent=bool(job.children),
-        children_order=_list_of(job.children) if len(job.children) > 1 else None,
-        retention=option_wire.retention_text(options) if several else None,
-        deduplication=option_wire.deduplication(options),
     )
+    if job.parents:
+        entry.parents = [_edge(edge) for edge in job.parents]
+        if len(job.parents) > 1:
+            entry.retention = option_wire.retention_text(options)
+    if job.children:
+        entry.is_parent = True
+        if len(job.children) > 1:
+            entry.children_order = _list_of(job.children)
+    if options.deduplication is not None:
+        entry.deduplication = option_wire.deduplication(options)
+    return entry
 
 
 def keep(bounds: Keep) -> tuple[int, int, int]:
