@@ -229,7 +229,8 @@ def event(event_id: str, queue: str, values: Mapping[str, str]) -> Event:
 
 
 def _fields(listed: Sequence[str]) -> dict[str, str]:
-    return dict(zip(listed[:-1:2], listed[1::2], strict=True))
+    turns = iter(listed)
+    return dict(zip(turns, turns, strict=False))
 
 
 def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
@@ -276,6 +277,7 @@ def _record(queue: str, job_id: str, values: Sequence[str | None]) -> JobRecord:
     )
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str | None) -> int | None:
     if not text:
         return None

@@ -43,6 +43,7 @@ local function complete(item, index)
     cut_off_pending(job_key)
   end
   if job[6] then
+    list_finished(queue, key.completed)
     end_deduplication(queue, id, job[6], now)
     -- Whoever follows may be a child of a job that is still to end here.
     may_have_children = true
@@ -63,10 +64,7 @@ local function complete(item, index)
   else
     redis.call("HSET", job_key, field.returnvalue, result, field.finished_on, now_text,
       field.attempts_made, (tonumber(job[2] or job[3]) or 0) + 1, field.settled, settled)
-    redis.call("ZADD", base .. key.completed, now_text, id)
-    if must_evict(item[4]) then
-      apply_retention(queue, key.completed, item[4], now)
-    end
+    finish(queue, key.completed, id, item[4], now)
   end
   emit(queue, "completed", "jobId", id, "returnvalue", result, "prev", "active")
   emit_drained(queue)
@@ -81,5 +79,5 @@ end
 if metrics > 0 then
   count_ended(base, key.completed_count, key.completed_points, ended, metrics, now)
 end
-end_finishing(queue)
+end_finishing(queue, key.completed)
 return answers

@@ -27,6 +27,7 @@ local function fail(item, index)
     return refusal_of(queue, id, token, "fail", exists)
   end
   if job[9] then
+    list_finished(queue, key.failed)
     end_deduplication(queue, id, job[9], now)
   end
   local edges = edges_of(job[4], job[5], job[6])
@@ -48,10 +49,7 @@ local function fail(item, index)
     if job[8] then
       redis.call("HDEL", job_key, field.deferred_failure)
     end
-    redis.call("ZADD", base .. key.failed, now, id)
-    if must_evict(item[5]) then
-      apply_retention(queue, key.failed, item[5], now)
-    end
+    finish(queue, key.failed, id, item[5], now)
   end
   emit(queue, "failed", "jobId", id, "failedReason", reason, "prev", "active")
   if attempts >= math.max(1, tonumber(option_of(job[7], "attempts")) or 1) then
@@ -69,5 +67,5 @@ end
 if metrics > 0 then
   count_ended(base, key.failed_count, key.failed_points, ended, metrics, now)
 end
-end_finishing(queue)
+end_finishing(queue, key.failed)
 return answers

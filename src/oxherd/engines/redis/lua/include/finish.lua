@@ -1,4 +1,4 @@
--- What the two ends of a job share: the deduplication id, drained, the last writes.
+-- What the two ends of a job share: children, retention, the deduplication id, the last writes.
 -- include lock
 -- include settle_parent
 -- include evict
@@ -6,6 +6,7 @@
 -- include metrics
 -- include unlink
 local active_left
+local finished = {}
 
 -- Writes `drained` once the job that just ended was the last that waited or ran.
 local function emit_drained(queue)
@@ -44,7 +45,24 @@ local function was_continued(job_key)
   return false
 end
 
-local function end_finishing(queue)
+-- Lists the jobs that have ended here; at once where somebody asks which have.
+local function list_finished(queue, structure)
+  call_in_pieces("ZADD", queue.base .. structure, finished)
+  finished = {}
+end
+
+-- Stores a job that has ended among those that did, and applies its retention.
+local function finish(queue, structure, id, keep, now)
+  finished[#finished + 1] = text_of(now)
+  finished[#finished + 1] = id
+  if must_evict(keep) then
+    list_finished(queue, structure)
+    apply_retention(queue, structure, keep, now)
+  end
+end
+
+local function end_finishing(queue, structure)
+  list_finished(queue, structure)
   note_free_slot(queue)
   unlock(queue)
   write_gone()
