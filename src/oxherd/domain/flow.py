@@ -131,8 +131,9 @@ def plan(
         InvalidOption, NotSerializable, PayloadTooLarge: a node is refused; the message has its
             path.
     """
-    nodes = _collect(flow, prefix, new_id, defaults)
-    _refuse_cycles(nodes)
+    nodes, is_tree = _collect(flow, prefix, new_id, defaults)
+    if not is_tree:
+        _refuse_cycles(nodes)
     _refuse_outer_parents_inside(nodes)
     _refuse_torn_flows(nodes)
     root = nodes[0]
@@ -156,7 +157,7 @@ def plan(
             parents=tuple(edges[id(node)]),
             children=tuple(child.key for child in node.children),
         )
-        for node in parents_first(nodes)
+        for node in (nodes if is_tree else parents_first(nodes))
     )
     return Plan(jobs, root.key)
 
@@ -217,8 +218,12 @@ def _collect(
     prefix: str,
     new_id: Callable[[], str],
     defaults: Callable[[str], JobOptions],
-) -> list[_Node]:
-    """Every distinct job, in the order first met, breadth first; shared ones are one node."""
+) -> tuple[list[_Node], bool]:
+    """Every distinct job, in the order first met, breadth first; shared ones are one node.
+
+    And whether each was met once, which is then parents first and without a cycle.
+    """
+    is_tree = True
     by_object: dict[int, _Node] = {}
     by_key: dict[str, _Node] = {}
     mappings: set[int] = set()
@@ -239,11 +244,14 @@ def _collect(
                 made = _make(job, spot, prefix, new_id, defaults)
             node = by_key.setdefault(made.key, made)
             if node is not made:
+                is_tree = False
                 with spot:
                     _refuse_contradiction(node, made, children)
             if isinstance(source, FlowJob):
                 by_object[id(source)] = node
-            todo.extend((_Spot(child, spot, index), node) for index, child in enumerate(children))
+            todo.extend([(_Spot(child, spot, index), node) for index, child in enumerate(children)])
+        else:
+            is_tree = False
         if parent is not None:
             if (id(parent), id(node)) in linked:
                 with spot:
@@ -252,7 +260,7 @@ def _collect(
                     )
             linked.add((id(parent), id(node)))
             parent.children.append(node)
-    return list(by_key.values())
+    return list(by_key.values()), is_tree
 
 
 def _refuse_inside_itself(spot: _Spot) -> None:
@@ -268,6 +276,8 @@ def _refuse_inside_itself(spot: _Spot) -> None:
 
 def _children(job: FlowJob) -> Sequence[FlowJob | Mapping[str, Any]]:
     children = job.children
+    if type(children) is tuple or type(children) is list:
+        return children
     if isinstance(children, (str, bytes, Mapping)) or not isinstance(children, Sequence):
         raise InvalidFlow(f"children must be a list of jobs, not {children!r}")
     return children
@@ -323,8 +333,9 @@ def _children_of(node: _Node) -> Sequence[object]:
 
 
 def _refuse_outer_parents_inside(nodes: list[_Node]) -> None:
-    keys = {node.key for node in nodes}
-    for node in nodes:
+    attached = [node for node in nodes if node.outer]
+    keys = {node.key for node in nodes} if attached else ()
+    for node in attached:
         for edge in node.outer:
             if edge.parent in keys:
                 with node.spot:
@@ -336,15 +347,16 @@ def _refuse_outer_parents_inside(nodes: list[_Node]) -> None:
 
 def _refuse_torn_flows(nodes: list[_Node]) -> None:
     """A job that is dropped leaves its children behind; one that is kept comes back alone."""
+    deduplicated = [node for node in nodes if node.options.deduplication is not None]
+    if not deduplicated:
+        return
     children = {id(child) for node in nodes for child in node.children}
-    for node in nodes:
+    for node in deduplicated:
         found = node.options.deduplication
-        if not isinstance(found, Deduplication):
-            continue
         if node.children:
             with node.spot:
                 raise InvalidFlow("a job with children cannot have deduplication")
-        if found.keep_last_if_active and id(node) in children:
+        if isinstance(found, Deduplication) and found.keep_last_if_active and id(node) in children:
             with node.spot:
                 raise InvalidFlow("a job with a parent cannot have keep_last_if_active")
 

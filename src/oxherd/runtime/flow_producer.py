@@ -151,7 +151,6 @@ def _tree(one: Plan, jobs: Sequence[Job[Any, Any]], store: Store) -> JobNode:
         str(JobKey(store.prefix, new.queue, new.id)): JobNode(job, store)
         for new, job in zip(one.jobs, jobs, strict=True)
     }
-    for new in one.jobs:
-        key = str(JobKey(store.prefix, new.queue, new.id))
-        nodes[key].children.extend(nodes[child] for child in new.children)
+    for new, node in zip(one.jobs, nodes.values(), strict=True):
+        node.children.extend([nodes[child] for child in new.children])
     return nodes[one.key]
