@@ -64,7 +64,7 @@ SIGNATURES: Final[Mapping[str, Mapping[str, Form]]] = MappingProxyType(
             "clock": Form.TEXT,
             "limit": Form.NUMBER,
             "token": Form.TEXT,
-            "lock_ms": Form.NUMBER,
+            "lock_ms": Form.TEXT,
             "worker": Form.TEXT,
             "rate_max": Form.NUMBER,
             "rate_ms": Form.NUMBER,

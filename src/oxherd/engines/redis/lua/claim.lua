@@ -5,7 +5,7 @@ local base = KEYS[1]
 local clock = ARGV[1]
 local limit = tonumber(ARGV[2])
 local token = ARGV[3]
-local lock_ms = tonumber(ARGV[4])
+local lock_ms = ARGV[4]
 local worker = ARGV[5]
 local rate_max = tonumber(ARGV[6])
 local rate_ms = tonumber(ARGV[7])
@@ -58,7 +58,7 @@ if wanted <= 0 then
   return answer({}, 0, is_maxed(queue) and 1 or 0)
 end
 
-local now_text, lock_text = text_of(now), text_of(lock_ms)
+local now_text = text_of(now)
 local jobs, ids, used = {}, {}, 0
 while #jobs < limit and used < tokens do
   local taken = take_next(base, math.min(limit - #jobs, tokens - used))
@@ -70,7 +70,7 @@ while #jobs < limit and used < tokens do
     local record, started, is_doomed = read_record(base, id)
     if record then
       local job_key = base .. id
-      redis.call("SET", job_key .. part.lock, token, "PX", lock_text)
+      redis.call("SET", job_key .. part.lock, token, "PX", lock_ms)
       if worker ~= "" then
         redis.call("HSET", job_key, field.processed_on, now_text,
           field.attempts_started, started + 1, field.processed_by, worker)

@@ -1,7 +1,7 @@
 -- A queue's settings, read once a script; and what a script owes it at the end (`finish`).
 -- include keys
 -- include fields
-local default_event_cap = 10000
+local default_event_cap = "10000"
 local queues = {}
 local queues_in_order = {}
 
@@ -27,7 +27,7 @@ local function queue_at(base)
       waiting = base .. key.waiting,
       paused = found[1],
       concurrency = tonumber(found[2]),
-      event_cap = text_of(tonumber(found[3]) or default_event_cap),
+      event_cap = found[3] and string.match(found[3], "^%d+$") or default_event_cap,
       has_event_cap = found[3],
       has_version = found[4],
       rate_max = tonumber(found[5]),
