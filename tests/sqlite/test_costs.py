@@ -74,7 +74,7 @@ async def used(store: SqliteStore) -> SqliteStore:
     return store
 
 
-@pytest.mark.parametrize(("number", "statements"), [(1, 12), (MANY, 15)])
+@pytest.mark.parametrize(("number", "statements"), [(1, 8), (MANY, 11)])
 async def test_added_jobs_cost_a_commit_and_few_statements(
     used: SqliteStore, number: int, statements: int
 ) -> None:
@@ -84,7 +84,7 @@ async def test_added_jobs_cost_a_commit_and_few_statements(
     assert (cost.commits, cost.statements) == (1, statements)
 
 
-@pytest.mark.parametrize(("number", "statements"), [(1, 10), (MANY, 11)])
+@pytest.mark.parametrize(("number", "statements"), [(1, 8), (MANY, 9)])
 async def test_claimed_jobs_cost_a_commit_and_few_statements(
     used: SqliteStore, number: int, statements: int
 ) -> None:
@@ -98,7 +98,7 @@ async def test_claimed_jobs_cost_a_commit_and_few_statements(
 
 @pytest.mark.parametrize(
     ("number", "keep", "statements"),
-    [(1, KEEP_ALL, 9), (MANY, KEEP_ALL, 59), (1, KEEP_NONE, 10), (MANY, KEEP_NONE, 12)],
+    [(1, KEEP_ALL, 7), (MANY, KEEP_ALL, 57), (1, KEEP_NONE, 9), (MANY, KEEP_NONE, 11)],
 )
 async def test_completed_jobs_cost_a_commit_and_few_statements(
     used: SqliteStore, number: int, keep: Keep, statements: int
@@ -114,7 +114,7 @@ async def test_completed_jobs_cost_a_commit_and_few_statements(
     assert (cost.commits, cost.statements) == (1, statements)
 
 
-@pytest.mark.parametrize(("number", "statements"), [(1, 10), (MANY, 61)])
+@pytest.mark.parametrize(("number", "statements"), [(1, 9), (MANY, 60)])
 async def test_failed_jobs_cost_a_commit_and_few_statements(
     used: SqliteStore, number: int, statements: int
 ) -> None:
@@ -127,7 +127,7 @@ async def test_failed_jobs_cost_a_commit_and_few_statements(
     assert (cost.commits, cost.statements) == (1, statements)
 
 
-@pytest.mark.parametrize(("trees", "statements"), [(1, 25), (10, 40)])
+@pytest.mark.parametrize(("trees", "statements"), [(1, 19), (10, 30)])
 async def test_added_trees_cost_a_commit_and_few_statements(
     used: SqliteStore, trees: int, statements: int
 ) -> None:
@@ -162,7 +162,7 @@ async def test_verbs_of_one_tick_share_a_commit(used: SqliteStore) -> None:
 
     assert (refused, len(claimed.jobs)) == ([None] * MANY, MANY)
     assert cost.commits == 1
-    assert cost.statements == 23
+    assert cost.statements == 17
 
 
 @pytest.mark.parametrize(("concurrency", "most"), [(1, 1.1), (MANY, 0.1)])

@@ -54,5 +54,7 @@ class Trip:
             self._return()
 
     def _return(self) -> None:
-        if self._on_back is not None:
-            self._on_back()
+        # What it would call knows the trip: without that cycle it goes at once, with its answers.
+        on_back, self._on_back = self._on_back, None
+        if on_back is not None:
+            on_back()

@@ -95,6 +95,10 @@ class Call:
         known.add(self.script.name)
         return self.script.by_source(self.arguments)
 
+    def result_of(self, reply: Any) -> Any:
+        """What the caller gets of the server's answer."""
+        return reply if self.read is None else self.read(reply)
+
     def changed(self) -> None:
         """Have the arguments changed that a second sending changes."""
         if self.sent and self.again is not None:
@@ -265,7 +269,7 @@ class Client:
         if call.answer.done():
             return
         try:
-            call.answer.set_result(reply if call.read is None else call.read(reply))
+            call.answer.set_result(call.result_of(reply))
         except Exception as error:  # noqa: BLE001 - whoever waits is to hear of it
             call.answer.set_exception(error)
 

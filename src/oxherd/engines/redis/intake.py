@@ -62,12 +62,12 @@ class _Batch(Call):
                 self.answer.cancel()
         return not self.answer.done()
 
-    def share(self, answers: Sequence[Any]) -> None:
+    def result_of(self, reply: Sequence[Any]) -> None:
         """Give each caller its part."""
         first = 0
         for caller, groups in self.callers:
             if not caller.done():
-                caller.set_result(list(answers[first : first + len(groups)]))
+                caller.set_result(list(reply[first : first + len(groups)]))
             first += len(groups)
 
     def refuse(self, answer: asyncio.Future[Any]) -> None:
@@ -105,7 +105,6 @@ class RedisIntake(Calls):
         if self._batch is None or not self._batch.has_room(size):
             values = (self._now(), library_version(), nonce(), 0)
             self._batch = _Batch(answer, SCRIPTS["add"], base, values, again={_AGAIN: 1})
-            self._batch.read = self._batch.share
             answer.add_done_callback(self._batch.refuse)
             self._client.submit(self._batch)
         answers = self._batch.join(groups, size)

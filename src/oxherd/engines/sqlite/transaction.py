@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEEP_EVENTS: Final = 10_000
 _TRIM_EVERY: Final = 500
+_MOST_COMMITS: Final = 1_000
+_MOST_LINES: Final = 1_000
 
 _QUEUE: Final = "SELECT id FROM queues WHERE prefix = ? AND name = ?"
 _QUEUE_NAME: Final = "SELECT prefix, name FROM queues WHERE id = ?"
@@ -38,33 +40,61 @@ _LAST_NUMBER: Final = "SELECT last_number FROM queues WHERE id = ?"
 _KEEP_LAST_NUMBER: Final = "UPDATE queues SET last_number = ? WHERE id = ?"
 
 
+class Memory:
+    """What the writing connection knows of its file; true until another one writes.
+
+    It stays true when a call of a transaction is rolled back: what is counted here may be skipped.
+    """
+
+    __slots__ = ("commits", "ends", "last_events", "last_row", "numbers", "seen")
+
+    def __init__(self) -> None:
+        self.seen: object = None
+        """By what the file is recognized as unchanged."""
+        self.commits = 0
+        self.last_row: int | None = None
+        self.numbers: dict[int, int] = {}
+        """How many adds each queue has counted."""
+        self.last_events: dict[int, int] = {}
+        """The id of each queue's last stored event."""
+        self.ends: dict[Any, list[int]] = {}
+        """The first and last rank in use, or that was, per line of jobs."""
+
+    @property
+    def is_worn(self) -> bool:
+        """Lines that have run empty are to begin again, and those of past times to be dropped."""
+        return self.commits >= _MOST_COMMITS or len(self.ends) > _MOST_LINES
+
+
 class Transaction:
     """One commit's worth of work, which may be several calls of several stores in turn.
 
-    `prefix` and `now_ms` are those of the call under way. Everything remembered here is true for
-    as long as the write lock is held, even when a call of the transaction is rolled back.
+    `prefix` and `now_ms` are those of the call under way.
     """
 
     __slots__ = (
-        "_connection", "_events", "_fields", "_known_queues", "_last_row", "_numbers", "_waiting",
-        "ends", "heard", "new_queues", "now_ms", "prefix",
+        "_connection", "_counted", "_events", "_fields", "_known_queues", "_waiting",
+        "ends", "heard", "memory", "new_queues", "now_ms", "prefix",
     )  # fmt: skip
 
     def __init__(
-        self, connection: sqlite3.Connection, known_queues: dict[tuple[str, str], int]
+        self,
+        connection: sqlite3.Connection,
+        known_queues: dict[tuple[str, str], int],
+        memory: Memory,
     ) -> None:
         self._connection = connection
         self._known_queues = known_queues
         self._events: list[tuple[int, str, str | None, str | None, str | None]] = []
         self._fields: list[tuple[str, int, int]] = []
-        self._numbers: dict[int, int] = {}
-        self._last_row: int | None = None
+        self._counted: set[int] = set()
         self._waiting: dict[Batch, list[Sequence[Any]]] = {}
         self.new_queues: dict[tuple[str, str], int] = {}
         self.heard: set[int] = set()
         """Queues whose waiting workers have something to look at."""
-        self.ends: dict[Any, list[int]] = {}
-        """The first and last rank in use, or that was, per line of jobs."""
+        self.memory = memory
+        self.ends = memory.ends
+        """As in the memory."""
         self.prefix = ""
         self.now_ms = 0
 
@@ -151,23 +181,25 @@ class Transaction:
 
     def new_row(self) -> int:
         """The row of a job that is to be added."""
-        last = self._last_row
+        last = self.memory.last_row
         if last is None:
             last = self.number(_LAST_ROW) or 0
-        self._last_row = last + 1
+        self.memory.last_row = last + 1
         return last + 1
 
     def next_number(self, queue: int) -> int:
         """The next number of a queue, which counts the adds."""
-        last = self._numbers.get(queue)
+        last = self.memory.numbers.get(queue)
         if last is None:
             last = self.number(_LAST_NUMBER, queue) or 0
-        self._numbers[queue] = last + 1
+        self.memory.numbers[queue] = last + 1
+        self._counted.add(queue)
         return last + 1
 
     def restart_numbers(self, queue: int) -> None:
         """Count from the beginning."""
-        self._numbers[queue] = 0
+        self.memory.numbers[queue] = 0
+        self._counted.add(queue)
 
     # Ranks.
 
@@ -252,7 +284,8 @@ class Transaction:
 
     def flush(self) -> set[int]:
         """Store what was counted and emitted, before the commit; answers the queues with news."""
-        self.many(_KEEP_LAST_NUMBER, [(last, queue) for queue, last in self._numbers.items()])
+        numbers = self.memory.numbers
+        self.many(_KEEP_LAST_NUMBER, [(numbers[queue], queue) for queue in self._counted])
         last: dict[int, int] = {}
         rows: list[tuple[int, int, str, str | None, str | None, str | None]] = []
         trims: dict[int, int] = {}
@@ -270,7 +303,11 @@ class Transaction:
             self.many(_FIELDS, self._fields)
         if trims:
             self.many(_TRIM, trims.items())
+        self.memory.last_events.update(last)
         return set(last)
 
     def _last_event(self, queue: int) -> int:
-        return self.number(_LAST_EVENT, queue) or 0
+        last = self.memory.last_events.get(queue)
+        if last is None:
+            last = self.memory.last_events[queue] = self.number(_LAST_EVENT, queue) or 0
+        return last

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oxherd.domain.errors import Closed, OxherdError, StoreFull, StoreUnavailable
 from oxherd.domain.lifecycle import Transition
 from oxherd.engines.sqlite.connection import DatabaseFile, store_error
-from oxherd.engines.sqlite.transaction import Transaction
+from oxherd.engines.sqlite.transaction import Memory, Transaction
 from oxherd.engines.sqlite.wakeups import Ears, Subject
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Writer:
         self._queues: dict[tuple[str, str], int] = {}
         self._subjects: dict[int, tuple[str, str]] = {}
         self._version: int | None = None
+        self._memory = Memory()
         self._pace = _QUICKEST_LOOK
         self._now_ms = 0
         self.is_open = False
@@ -187,9 +188,7 @@ class Writer:
             self.file.check()
             connection.execute("BEGIN IMMEDIATE")
             others_wrote = self._others_wrote(connection)
-            transaction = Transaction(connection, self._queues)
-            for call in calls:
-                self._run(connection, transaction, call, alone=len(calls) == 1)
+            transaction = self._run_all(connection, calls)
             news = transaction.flush()
             for call in calls:
                 call.failpoint(f"sqlite.{call.verb}.before_commit")
@@ -197,26 +196,45 @@ class Writer:
             subjects.update(Subject(*self._name(number), events=True) for number in news)
             connection.execute("COMMIT")
         self._queues.update(transaction.new_queues)
+        if not any(call.error for call in calls):
+            self._remember(connection, transaction.memory)
         for call in calls:
             call.failpoint(f"sqlite.{call.verb}.after_commit")
         if others_wrote:
             self._ring_concerned(connection, fresh=False)
 
-    def _run(
-        self, connection: sqlite3.Connection, transaction: Transaction, call: Call, *, alone: bool
-    ) -> None:
+    def _run_all(self, connection: sqlite3.Connection, calls: list[Call]) -> Transaction:
+        """Run the calls; when one breaks, all again with savepoints, which otherwise only cost."""
+        transaction = Transaction(connection, self._queues, self._recall(connection))
+        try:
+            for call in calls:
+                self._run(transaction, call)
+        except Exception:
+            if len(calls) == 1 or not connection.in_transaction:
+                raise
+        else:
+            return transaction
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = Transaction(connection, self._queues, Memory())
+        for call in calls:
+            self._run_apart(connection, transaction, call)
+        return transaction
+
+    def _run(self, transaction: Transaction, call: Call) -> None:
         call.error = None
         transaction.prefix = call.prefix
         transaction.now_ms = self._wall_ms() if call.clock is None else call.clock()
-        if alone:
-            call.result = call.work(transaction)
-            transaction.write_waiting()
-            return
+        call.result = call.work(transaction)
+        transaction.write_waiting()
+
+    def _run_apart(
+        self, connection: sqlite3.Connection, transaction: Transaction, call: Call
+    ) -> None:
         mark = transaction.mark()
         connection.execute("SAVEPOINT verb")
         try:
-            call.result = call.work(transaction)
-            transaction.write_waiting()
+            self._run(transaction, call)
         except Exception as error:
             if not connection.in_transaction:
                 raise
@@ -224,6 +242,17 @@ class Writer:
             transaction.forget(mark)
             call.error = store_error(error, self.file.path)
         connection.execute("RELEASE verb")
+
+    def _recall(self, connection: sqlite3.Connection) -> Memory:
+        """What the last transaction knew, if nothing was written since."""
+        memory, self._memory = self._memory, Memory()
+        is_true = memory.seen == (self._version, connection.total_changes)
+        return memory if is_true and not memory.is_worn else Memory()
+
+    def _remember(self, connection: sqlite3.Connection, memory: Memory) -> None:
+        memory.seen = (self._version, connection.total_changes)
+        memory.commits += 1
+        self._memory = memory
 
     def _answer(self, calls: Iterable[Call], rung: Iterable[Ear]) -> None:
         """One call into each event loop for the whole batch."""
@@ -238,7 +267,7 @@ class Writer:
             thunks[ear.loop].append(ear.ring)
         for loop, each in thunks.items():
             try:
-                loop.call_soon_threadsafe(_run_all, each)
+                loop.call_soon_threadsafe(_do_all, each)
             except RuntimeError:
                 # The loop was closed, and with it whoever waited on it.
                 continue
@@ -249,6 +278,7 @@ class Writer:
             self.is_open = True
             self._synchronous = ""
             self._version = None
+            self._memory = Memory()
         wanted = "FULL" if self._is_full else "NORMAL"
         if wanted != self._synchronous:
             self._connection.execute(f"PRAGMA synchronous = {wanted}")
@@ -324,7 +354,7 @@ class Writer:
         return now_ms
 
 
-def _run_all(thunks: Iterable[Callable[[], None]]) -> None:
+def _do_all(thunks: Iterable[Callable[[], None]]) -> None:
     for thunk in thunks:
         thunk()
 

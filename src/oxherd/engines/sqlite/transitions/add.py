@@ -145,7 +145,7 @@ def _leave_below(dropped: Draft, drafts: Sequence[Draft]) -> None:
         inner = {edge.parent for edge in one.job.parents} & keys
         if one.is_new and inner and inner <= without:
             without.add(one.key)
-            one.is_new, one.is_below, one.is_duplicate, one.links = False, True, True, []
+            one.is_new, one.is_below, one.is_duplicate, one.links = False, True, True, ()
 
 
 def _row(transaction: Transaction, one: Draft, queue: int, added_with: str | None) -> Row:
@@ -187,7 +187,7 @@ def _write_edges(transaction: Transaction, drafts: Sequence[Draft]) -> None:
             continue
         for key in parent.job.children:
             child = by_key.get(key)
-            links = child.links if child else []
+            links = child.links if child else ()
             for link in links:
                 if child and link.is_listed and link.parent == parent.row:
                     transaction.later(_NEW_EDGES, _edge(transaction, child, link))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from oxherd.domain.errors import InvalidFlow, OxherdError, WrongState
@@ -60,12 +60,7 @@ class Draft:
     dropped_for: str | None = None
     """The job that owns its deduplication id."""
     owner_timestamp: int | None = None
-    links: list[Link] = field(default_factory=list)
-    listed: frozenset[str] = field(init=False)
-    """The keys of its children: each of many is looked for."""
-
-    def __post_init__(self) -> None:
-        self.listed = frozenset(self.job.children)
+    links: Sequence[Link] = ()
 
     @property
     def is_fresh(self) -> bool:
@@ -78,7 +73,7 @@ class Draft:
 
     def drop(self, owner: str, timestamp: int | None) -> None:
         """It is not stored, since another job owns its deduplication id."""
-        self.is_new, self.links = False, []
+        self.is_new, self.links = False, ()
         self.dropped_for, self.owner_timestamp = owner, timestamp
 
     def timestamp(self, now_ms: int) -> int:
@@ -139,9 +134,10 @@ def draft(
     if not any(one.job.parents for one in drafts):
         return drafts
     by_key = {one.key: one for one in drafts}
+    listed = {(one.key, child) for one in drafts for child in one.job.children}
     for one in drafts:
         if not one.is_below:
-            refusal = _link(transaction, one, by_key)
+            refusal = _link(transaction, one, by_key, listed)
             if refusal is not None:
                 return refusal
     return _refuse_own_ancestors(transaction, drafts) or drafts
@@ -177,12 +173,17 @@ def _number(transaction: Transaction, drafts: Sequence[Draft]) -> None:
             one.row = transaction.new_row()
 
 
-def _link(transaction: Transaction, one: Draft, by_key: dict[str, Draft]) -> OxherdError | None:
+def _link(
+    transaction: Transaction,
+    one: Draft,
+    by_key: dict[str, Draft],
+    listed: set[tuple[str, str]],
+) -> OxherdError | None:
     """Find the parents to which the job gets an edge, or why one cannot have it."""
-    known = _parents_of(one)
+    known, links = _parents_of(one), list[Link]()
     for edge in one.job.parents:
         above = by_key.get(edge.parent)
-        is_listed = above is not None and one.key in above.listed
+        is_listed = (edge.parent, one.key) in listed
         if above is not None and is_listed and not above.is_new:
             continue
         if above is not None and above.is_new:
@@ -198,8 +199,8 @@ def _link(transaction: Transaction, one: Draft, by_key: dict[str, Draft]) -> Oxh
             return parent
         if one.found and _is_linked(transaction, one.row, parent):
             continue
-        place = known + len(one.links)
-        one.links.append(Link(parent, edge, place, is_listed))
+        links.append(Link(parent, edge, known + len(links), is_listed))
+    one.links = links
     return None
 
 
