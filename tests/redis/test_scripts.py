@@ -153,6 +153,13 @@ def test_rare_functions_are_made_by_their_first_call(tmp_path: Path, client: Any
     assert "unused" not in source
 
 
+def test_rare_functions_can_only_be_called(tmp_path: Path) -> None:
+    write(tmp_path, f"{HEADER}-- include sum\nlocal add = sum\nreturn add(1, 2)\n")
+    include(tmp_path, "sum", RARE)
+    with pytest.raises(BadScript, match=r"pause\.lua hands sum on; .* only be called"):
+        load("pause", tmp_path)
+
+
 def test_rare_functions_that_nobody_calls_are_left_out(tmp_path: Path) -> None:
     write(tmp_path, f"{HEADER}-- include sum\nreturn plus(1, 1)\n")
     include(tmp_path, "sum", RARE)

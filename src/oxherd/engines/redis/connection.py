@@ -172,6 +172,11 @@ class Client:
             call.answer.get_loop().call_soon(self.flush)
         return call.answer
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a call of this tick has not gone out yet."""
+        return bool(self._waiting)
+
     def flush(self) -> None:
         """Send what waits; before the end of the tick only when that is enough for the server."""
         self._flushing = False

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Ticket = TypeVar("Ticket")
 
+_BUFFER_BYTES: Final = 64 * 1024
 _NOTHING: Final = object()
 _pack: Final = cast("Callable[[tuple[bytes, ...]], bytes]", hiredis.pack_command)
 
@@ -35,7 +36,7 @@ async def hang_up(connection: Any) -> None:
     await asyncio.sleep(0)
 
 
-class Pipe(asyncio.Protocol, Generic[Ticket]):
+class Pipe(asyncio.BufferedProtocol, Generic[Ticket]):
     """Takes a connected driver's connection over.
 
     Args:
@@ -61,6 +62,10 @@ class Pipe(asyncio.Protocol, Generic[Ticket]):
             replyError=Refusal,
             notEnoughData=_NOTHING,
         )
+        # Its types ask for bytes, and it takes any buffer.
+        self._feed = cast("Callable[[bytearray, int, int], None]", self._reader.feed)
+        # One for all answers: the loop would make a larger one for each.
+        self._buffer = bytearray(_BUFFER_BYTES)
         self._patience: float | None = connection.socket_timeout
         self._loop = asyncio.get_running_loop()
         self._heard = 0.0
@@ -89,9 +94,13 @@ class Pipe(asyncio.Protocol, Generic[Ticket]):
         await asyncio.sleep(0)
         return unanswered
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         self._heard = self._loop.time()
-        self._reader.feed(data)
+        self._feed(self._buffer, 0, nbytes)
         try:
             while (reply := self._reader.gets()) is not _NOTHING:
                 self._on_reply(self._unanswered.popleft(), reply)

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _INCLUDE: Final = re.compile(r"^-- include (\w+)$")
 _RARE: Final = "-- rare"
+_RARELY: Final = (
+    "local rare, make_rare",
+    "local function rarely(name, ...)",
+    "rare = rare or make_rare()",
+    "return rare[name](...)",
+    "end",
+)
 _FUNCTION: Final = re.compile(r"^local function (\w+)\(")
 _WORD: Final = re.compile(r"\w+")
 _CONSTANTS: Final = re.compile(
@@ -38,7 +45,7 @@ def flat_source(name: str, text: str, root: Traversable, header_lines: int) -> s
     included = _included(own, name, root, set())
     body = [line for line in own if _is_code(line)]
     header, body = body[:header_lines], body[header_lines:]
-    lines = [*header, *_lazily(_pieces(included), body), *body]
+    lines = [*header, *_lazily(_pieces(included), body, name)]
     return _fold("\n".join(line.lstrip() for line in lines), name)
 
 
@@ -95,30 +102,38 @@ def _pieces(lines: Iterable[str]) -> list[_Piece]:
     return [*pieces, _Piece("", gathered)] if gathered else pieces
 
 
-def _lazily(pieces: Sequence[_Piece], body: Sequence[str]) -> list[str]:
-    """The included functions that a script can come to; rare ones in a function that makes them."""
+def _lazily(pieces: Sequence[_Piece], body: Sequence[str], name: str) -> list[str]:
+    """The included functions that a script can come to, and its own lines.
+
+    Rare ones are made together when one is called, and called by name.
+    """
     functions = {piece.name: piece for piece in pieces if piece.name}
     loose = [_Piece("", body), *(piece for piece in pieces if not piece.name)]
     usual = _reached(loose, {name: piece for name, piece in functions.items() if not piece.rare})
     called = set().union(*(piece.words for piece in [*loose, *map(functions.get, usual)] if piece))
-    doors = [name for name, piece in functions.items() if piece.rare and name in called]
-    behind = _reached([functions[name] for name in doors], functions) - usual | set(doors)
-    lines: list[str] = []
-    for piece in pieces:
-        if not piece.name or piece.name in usual:
-            lines += piece.lines
-        elif piece.name in doors:
-            lines += [
-                f"local function {piece.name}(...)",
-                "rare = rare or make_rare()",
-                f"return rare.{piece.name}(...)",
-                "end",
-            ]
-    if not doors:
-        return lines
+    rare = [name for name, piece in functions.items() if piece.rare and name in called]
+    lines = [
+        line for piece in pieces if not piece.name or piece.name in usual for line in piece.lines
+    ]
+    if not rare:
+        return [*lines, *body]
+    behind = _reached([functions[name] for name in rare], functions) - usual | set(rare)
     made = [line for piece in pieces if piece.name in behind for line in piece.lines]
-    answer = f"return {{ {', '.join(f'{name} = {name}' for name in doors)} }}"
-    return ["local rare, make_rare", *lines, "make_rare = function()", *made, answer, "end"]
+    answer = f"return {{ {', '.join(f'{name} = {name}' for name in rare)} }}"
+    lines, body = _call_rarely(lines, rare, name), _call_rarely(body, rare, name)
+    return [*_RARELY, *lines, "make_rare = function()", *made, answer, "end", *body]
+
+
+def _call_rarely(lines: Iterable[str], rare: Iterable[str], name: str) -> list[str]:
+    """The lines with calls by name in the place of calls."""
+    use = re.compile(rf"\b({'|'.join(rare)})\b(\(\)?)?")
+
+    def by_name(use: re.Match[str]) -> str:
+        if use[2] is None:
+            raise BadScript(f"{name}.lua hands {use[1]} on; a rare function can only be called")
+        return f'rarely("{use[1]}"' + (")" if use[2] == "()" else ", ")
+
+    return [use.sub(by_name, line) for line in lines]
 
 
 def _reached(start: Iterable[_Piece], functions: dict[str, _Piece]) -> set[str]:

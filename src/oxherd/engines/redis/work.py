@@ -38,9 +38,13 @@ class RedisWork(Calls):
     ) -> asyncio.Future[Claimed]:
         most, window_ms = (0, 0) if rate is None else (rate.max, rate.duration_ms)
         values = (self._now(), limit, token, lock_ms, worker or "", most, window_ms)
-        return self._run(
-            "claim", queue, *values, read=partial(_claimed, queue, worker), repeatable=False
-        )
+        read = partial(_claimed, queue, worker)
+        ends_trip = self._client.has_waiting
+        claimed = self._run("claim", queue, *values, read=read, repeatable=False)
+        if ends_trip:
+            # A worker claims after all that it settles: nothing more comes that could go along.
+            self._client.flush()
+        return claimed
 
     def complete(
         self, queue: str, items: Sequence[Completion], *, metrics: int = 0

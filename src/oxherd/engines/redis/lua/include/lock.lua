@@ -14,6 +14,7 @@ end
 
 -- The answer for an item whose job its token does not hold: "ok" when this very call was done
 -- before, which the job remembers.
+-- rare
 local function refusal_of(queue, id, token, verb, exists)
   local done = token .. " " .. verb
   if exists then

@@ -1,6 +1,7 @@
 -- A queue's settings, read once a script; and what a script owes it at the end (`finish`).
 -- include keys
 -- include fields
+-- include pieces
 local default_event_cap = "10000"
 local queues = {}
 local queues_in_order = {}
@@ -59,39 +60,6 @@ local function note_free_slot(queue)
     queue.has_ready = redis.call("EXISTS", queue.waiting,
       queue.base .. key.prioritized) > 0
   end
-end
-
--- Calls a command with many arguments, in pieces that the stack can hold.
-local function call_in_pieces(command, name, values, size)
-  size = size or 1000
-  for first = 1, #values, size do
-    redis.call(command, name, unpack(values, first, math.min(first + size - 1, #values)))
-  end
-end
-
--- The answers of a command that has one for each argument.
-local function read_in_pieces(command, names)
-  local answers = {}
-  for first = 1, #names, 1000 do
-    local last = math.min(first + 999, #names)
-    local piece = redis.call(command, unpack(names, first, last))
-    if #piece == #names then
-      return piece
-    end
-    for index = 1, #piece do
-      answers[first + index - 1] = piece[index]
-    end
-  end
-  return answers
-end
-
--- The sum of the numbers that a command answers.
-local function count_in_pieces(command, names)
-  local count = 0
-  for first = 1, #names, 1000 do
-    count = count + redis.call(command, unpack(names, first, math.min(first + 999, #names)))
-  end
-  return count
 end
 
 -- Writes the markers that waiting workers hear, after all else is in place.

@@ -38,6 +38,7 @@ local function write_new(group, job, number, nonce, version, now)
   store_job(queue, job, timestamp)
 end
 
+-- rare
 local function write_existing(job)
   job.written = true
   count_job(job.base)
