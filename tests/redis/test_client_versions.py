@@ -91,9 +91,11 @@ def test_a_signal_ends_the_command(
             await Queue("q", store=store).add("long")
         await store.aclose()
 
-    arguments = ["worker", "jobs:process", "-q", "q"]
+    arguments = ["worker", "jobs:process", "-q", "q", "--verbose"]
     with started(tmp_path, url, *arguments, env=environment(version)) as process:
         asyncio.run(use())
+        # The server may tell the adder before the worker: until it knows, it has a job to end.
+        process.until_told("(short) completed")
         process.until(lambda: not busy or (tmp_path / "started").exists())
         assert own_server.process is not None
         if condition == "frozen":
