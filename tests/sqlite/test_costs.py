@@ -44,7 +44,13 @@ class Spent:
     def statements(self) -> int:
         # A removal is shown again for each thing that it does to what refers to the jobs.
         removals = {text for text in self.seen if text.startswith("DELETE FROM jobs")}
-        return len(removals) + sum(not text.startswith("DELETE FROM jobs") for text in self.seen)
+        others = sum(not text.startswith("DELETE FROM jobs") for text in self.seen)
+        return len(removals) + others - self.switches
+
+    @property
+    def switches(self) -> int:
+        """How often the next commits were told to wait for the disk, or not to."""
+        return sum(text.startswith("PRAGMA synchronous") for text in self.seen)
 
     @property
     def commits(self) -> int:
@@ -81,7 +87,7 @@ async def test_added_jobs_cost_a_commit_and_few_statements(
     with spent(used) as cost:
         await used.add([[new_job(name)] for name in names(number)])
 
-    assert (cost.commits, cost.statements) == (1, statements)
+    assert (cost.commits, cost.statements, cost.switches) == (1, statements, 0)
 
 
 @pytest.mark.parametrize(("number", "statements"), [(1, 8), (MANY, 9)])
@@ -94,6 +100,7 @@ async def test_claimed_jobs_cost_a_commit_and_few_statements(
         jobs = await take(used, number)
 
     assert (len(jobs), cost.commits, cost.statements) == (number, 1, statements)
+    assert cost.switches == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ async def test_completed_jobs_cost_a_commit_and_few_statements(
         assert await used.complete("q", items) == [None] * number
 
     # A kept job is an update of its own.
-    assert (cost.commits, cost.statements) == (1, statements)
+    assert (cost.commits, cost.statements, cost.switches) == (1, statements, 1)
 
 
 @pytest.mark.parametrize(("number", "statements"), [(1, 9), (MANY, 60)])
@@ -124,7 +131,7 @@ async def test_failed_jobs_cost_a_commit_and_few_statements(
     with spent(used) as cost:
         await used.fail("q", [failure(job.id) for job in jobs if job.id != "waits"])
 
-    assert (cost.commits, cost.statements) == (1, statements)
+    assert (cost.commits, cost.statements, cost.switches) == (1, statements, 1)
 
 
 @pytest.mark.parametrize(("trees", "statements"), [(1, 19), (10, 30)])
@@ -134,7 +141,7 @@ async def test_added_trees_cost_a_commit_and_few_statements(
     with spent(used) as cost:
         await used.add([tree(name) for name in names(trees, "top")])
 
-    assert (cost.commits, cost.statements) == (1, statements)
+    assert (cost.commits, cost.statements, cost.switches) == (1, statements, 0)
 
 
 async def test_children_cost_few_statements_however_many_end_together(used: SqliteStore) -> None:
@@ -161,8 +168,7 @@ async def test_verbs_of_one_tick_share_a_commit(used: SqliteStore) -> None:
         refused, claimed = await asyncio.gather(ending, claiming)
 
     assert (refused, len(claimed.jobs)) == ([None] * MANY, MANY)
-    assert cost.commits == 1
-    assert cost.statements == 17
+    assert (cost.commits, cost.statements, cost.switches) == (1, 17, 1)
 
 
 @pytest.mark.parametrize(("concurrency", "most"), [(1, 1.1), (MANY, 0.1)])
@@ -187,6 +193,8 @@ async def test_a_busy_worker_needs_few_commits(
             await done.wait()
 
     assert cost.commits / number <= most
+    # Each trip has both: what waits for the disk, and what need not.
+    assert cost.switches <= 10
 
 
 def tree(name: str) -> list[Any]:

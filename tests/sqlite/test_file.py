@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oxherd.domain.errors import StoreFull, StoreMoved, StoreUnavailable
-from tests.sqlite.using import connection_of, new_job, opened, put, sql
+from oxherd.domain.outcome import Held
+from tests.sqlite.using import completion, connection_of, new_job, opened, put, sql, take
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from oxherd.engines.sqlite.store import SqliteStore
@@ -162,3 +164,23 @@ async def test_the_most_careful_store_of_a_file_decides(path: Path) -> None:
     assert await sql(careless, "PRAGMA synchronous") == [(2,)]
     await careless.aclose()
     await careful.aclose()
+
+
+async def test_a_loss_of_power_may_undo_only_who_works_on_a_job(path: Path) -> None:
+    store = opened(path)
+    levels: list[int] = []
+
+    async def after(*calls: Awaitable[object]) -> None:
+        await asyncio.gather(*calls)
+        ((level,),) = connection_of(store).execute("PRAGMA synchronous")
+        levels.append(level)
+
+    await after(put(store, "a", "b"))
+    await after(take(store))
+    await after(store.extend_locks("q", [Held("a", "token")], 30_000))
+    await after(store.complete("q", [completion("a")]), take(store))
+    await after(take(store))
+    await after(store.release("q", [Held("b", "token")]))
+
+    assert levels == [2, 1, 1, 2, 1, 2]
+    await store.aclose()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from oxherd.domain.errors import Closed, StoreUnavailable, WrongLoop
 from oxherd.domain.lifecycle import State
 from oxherd.domain.outcome import Held
-from oxherd.engines.sqlite.writer import WRITERS
+from oxherd.engines.sqlite.writers import WRITERS
 from tests.sqlite.using import completion, connection_of, new_job, opened, put, take
 from tests.timing import deadline
 

@@ -11,7 +11,8 @@ from weakref import WeakSet
 from oxherd.domain.errors import Closed, OxherdError, StoreUnavailable, WrongLoop
 from oxherd.engines.sqlite.connection import MEMORY
 from oxherd.engines.sqlite.readers import Readers
-from oxherd.engines.sqlite.writer import FORKED, WRITERS, Call, Writer
+from oxherd.engines.sqlite.writer import FORKED, Call, Writer
+from oxherd.engines.sqlite.writers import WRITERS
 from oxherd.store import no_failpoint
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oxherd.engines.sqlite.codes import ACTIVE, DELAYED, PRIORITIZED
@@ -115,7 +116,9 @@ class Ear:
             return
         self._rung = self.loop.create_future()
         try:
-            await asyncio.wait((self._rung,), timeout=seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._rung
         finally:
             self._ears.leave(self)
 

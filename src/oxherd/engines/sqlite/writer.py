@@ -31,6 +31,8 @@ _STEP_BACK_MS: Final = 5_000
 """The clock of the host may be set back this far without the store's time following."""
 
 _CLAIM: Final = Transition.CLAIM.value
+_PASSING: Final = frozenset({_CLAIM, "extend_locks"})
+"""What a loss of power may undo: it ends whoever holds a job as well."""
 
 _QUEUE_NAME: Final = "SELECT prefix, name FROM queues WHERE id = ?"
 
@@ -184,6 +186,7 @@ class Writer:
 
     def _commit(self, calls: list[Call], subjects: set[Subject]) -> None:
         connection = self._open()
+        self._set_durability(connection, calls)
         with self.file.turn():
             self.file.check()
             connection.execute("BEGIN IMMEDIATE")
@@ -279,11 +282,14 @@ class Writer:
             self._synchronous = ""
             self._version = None
             self._memory = Memory()
-        wanted = "FULL" if self._is_full else "NORMAL"
-        if wanted != self._synchronous:
-            self._connection.execute(f"PRAGMA synchronous = {wanted}")
-            self._synchronous = wanted
         return self._connection
+
+    def _set_durability(self, connection: sqlite3.Connection, calls: list[Call]) -> None:
+        passing = all(call.verb in _PASSING for call in calls)
+        wanted = "FULL" if self._is_full and not passing else "NORMAL"
+        if wanted != self._synchronous:
+            connection.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
 
     def _roll_back(self, error: BaseException) -> None:
         connection = self._connection
@@ -357,38 +363,3 @@ class Writer:
 def _do_all(thunks: Iterable[Callable[[], None]]) -> None:
     for thunk in thunks:
         thunk()
-
-
-class Writers:
-    """The writers of this process: stores of one file share one, so that commits are shared too."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._shared: dict[tuple[str, int], tuple[Writer, int]] = {}
-
-    def acquire(self, path: str) -> Writer:
-        """The writer of a file (a real path), counted; a new one for each memory store."""
-        if DatabaseFile(path).in_memory:
-            return Writer(path)
-        key = (path, os.getpid())
-        with self._lock:
-            writer, users = self._shared.get(key) or (Writer(path), 0)
-            self._shared[key] = (writer, users + 1)
-            return writer
-
-    def release(self, writer: Writer) -> bool:
-        """Give a writer back; True when nobody else has it, and then it is to be stopped."""
-        key = (writer.file.path, writer.pid)
-        with self._lock:
-            if key not in self._shared:
-                return True
-            _, users = self._shared[key]
-            if users > 1:
-                self._shared[key] = (writer, users - 1)
-                return False
-            del self._shared[key]
-            return True
-
-
-WRITERS: Final = Writers()
-"""The one module-level state of the package: SQLite wants one writer per file and process."""
