@@ -156,6 +156,13 @@ async def test_children_cost_few_statements_however_many_end_together(used: Sqli
     assert cost.statements <= 51 * 2 + 25
 
 
+async def test_adds_of_one_tick_cost_no_more_than_one_of_as_many(used: SqliteStore) -> None:
+    with spent(used) as cost:
+        await asyncio.gather(*(used.add([[new_job(name)]]) for name in names(MANY)))
+
+    assert (cost.commits, cost.statements, cost.switches) == (1, 11, 0)
+
+
 async def test_verbs_of_one_tick_share_a_commit(used: SqliteStore) -> None:
     await put(used, *names(2 * MANY))
     jobs = await take(used, MANY)

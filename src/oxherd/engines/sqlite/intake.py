@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from oxherd.engines.sqlite.calls import Calls
-from oxherd.engines.sqlite.transitions.add import add
+from oxherd.engines.sqlite.transitions.add import Adding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,4 +20,4 @@ class SqliteIntake(Calls):
     async def add(
         self, groups: Sequence[Sequence[NewJob]]
     ) -> list[tuple[Added, ...] | OxherdError]:
-        return await self._write("add", partial(add, groups=groups))
+        return await self._write("add", Adding(groups))

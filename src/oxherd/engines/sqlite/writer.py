@@ -8,16 +8,18 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from oxherd.domain.errors import Closed, OxherdError, StoreFull, StoreUnavailable
 from oxherd.domain.lifecycle import Transition
 from oxherd.engines.sqlite.connection import DatabaseFile, store_error
 from oxherd.engines.sqlite.transaction import Memory, Transaction
+from oxherd.engines.sqlite.transitions.add import Adding
 from oxherd.engines.sqlite.wakeups import Ears, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from oxherd.engines.sqlite.wakeups import Ear
     from oxherd.store import Clock, FailPoint
@@ -210,8 +212,8 @@ class Writer:
         """Run the calls; when one breaks, all again with savepoints, which otherwise only cost."""
         transaction = Transaction(connection, self._queues, self._recall(connection))
         try:
-            for call in calls:
-                self._run(transaction, call)
+            for together in _adjoining(calls):
+                self._run(transaction, together)
         except Exception:
             if len(calls) == 1 or not connection.in_transaction:
                 raise
@@ -224,12 +226,19 @@ class Writer:
             self._run_apart(connection, transaction, call)
         return transaction
 
-    def _run(self, transaction: Transaction, call: Call) -> None:
-        call.error = None
-        transaction.prefix = call.prefix
-        transaction.now_ms = self._wall_ms() if call.clock is None else call.clock()
-        call.result = call.work(transaction)
+    def _run(self, transaction: Transaction, calls: Sequence[Call]) -> None:
+        """Run one call, or some adds of one store."""
+        clock = calls[0].clock
+        transaction.prefix = calls[0].prefix
+        transaction.now_ms = self._wall_ms() if clock is None else clock()
+        adds = [call.work for call in calls if isinstance(call.work, Adding)]
+        if len(adds) > 1:
+            results = Adding.together(transaction, adds)
+        else:
+            results = [call.work(transaction) for call in calls]
         transaction.write_waiting()
+        for call, result in zip(calls, results, strict=True):
+            call.result, call.error = result, None
 
     def _run_apart(
         self, connection: sqlite3.Connection, transaction: Transaction, call: Call
@@ -237,7 +246,7 @@ class Writer:
         mark = transaction.mark()
         connection.execute("SAVEPOINT verb")
         try:
-            self._run(transaction, call)
+            self._run(transaction, [call])
         except Exception as error:
             if not connection.in_transaction:
                 raise
@@ -358,6 +367,17 @@ class Writer:
             return self._now_ms
         self._now_ms = now_ms
         return now_ms
+
+
+def _adjoining(calls: Iterable[Call]) -> Generator[list[Call]]:
+    """The calls in their order, the adds among them together where none is between."""
+    for (joins, *_), each in groupby(
+        calls, lambda call: (isinstance(call.work, Adding), call.prefix, call.clock)
+    ):
+        if joins:
+            yield list(each)
+        else:
+            yield from ([call] for call in each)
 
 
 def _do_all(thunks: Iterable[Callable[[], None]]) -> None:

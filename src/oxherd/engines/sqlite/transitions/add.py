@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from oxherd.domain.deduplication import Deduplication
@@ -34,6 +35,26 @@ _NEW_EDGES: Final = Insertion(
 _PARENTS: Final = "UPDATE jobs SET parents = ? WHERE id = ?"
 _TIMESTAMP: Final = "SELECT timestamp FROM jobs WHERE queue = ? AND job_id = ?"
 _HAS_NUMBER: Final = "SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND job_id = ?)"
+
+
+class Adding:
+    """`Intake.add` of some groups; several in a row are done as one, which costs hardly more."""
+
+    __slots__ = ("groups",)
+
+    def __init__(self, groups: Sequence[Sequence[NewJob]]) -> None:
+        self.groups = groups
+
+    def __call__(self, transaction: Transaction) -> list[tuple[Added, ...] | OxherdError]:
+        return add(transaction, self.groups)
+
+    @staticmethod
+    def together(
+        transaction: Transaction, several: Sequence[Adding]
+    ) -> list[list[tuple[Added, ...] | OxherdError]]:
+        """The answers to each."""
+        answers = iter(add(transaction, [group for one in several for group in one.groups]))
+        return [list(islice(answers, len(one.groups))) for one in several]
 
 
 def add(
