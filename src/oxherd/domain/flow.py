@@ -139,11 +139,7 @@ def plan(
     root = nodes[0]
     if flow_id is None:
         flow_id = new_id() if root.given else root.id
-    edges: dict[int, list[Edge]] = {id(node): list(node.outer) for node in nodes}
-    for node in nodes:
-        for child in node.children:
-            policy = child.options.on_failure or OnFailure.FAIL_PARENT
-            edges[id(child)].append(Edge(node.key, policy))
+    parents = _parents(nodes)
     jobs = tuple(
         NewJob(
             queue=node.queue,
@@ -154,12 +150,27 @@ def plan(
             options=node.options,
             timestamp=node.options.timestamp,
             flow_id=flow_id,
-            parents=tuple(edges[id(node)]),
+            parents=parents.get(id(node), node.outer),
             children=tuple(child.key for child in node.children),
         )
         for node in (nodes if is_tree else parents_first(nodes))
     )
     return Plan(jobs, root.key)
+
+
+def _parents(nodes: Sequence[_Node]) -> dict[int, tuple[Edge, ...]]:
+    """The edges of each job that is below another one; children of one parent share theirs."""
+    parents: dict[int, tuple[Edge, ...]] = {}
+    for node in nodes:
+        to_node: dict[OnFailure, tuple[Edge]] = {}
+        for child in node.children:
+            policy = child.options.on_failure or OnFailure.FAIL_PARENT
+            edge = to_node.get(policy)
+            if edge is None:
+                edge = to_node[policy] = (Edge(node.key, policy),)
+            known = parents.get(id(child), child.outer)
+            parents[id(child)] = (*known, *edge) if known else edge
+    return parents
 
 
 def outer_edge(options: JobOptions, prefix: str) -> tuple[Edge, ...]:
@@ -211,6 +222,8 @@ class _Node:
     outer: tuple[Edge, ...]
     has_data: bool
     children: list[_Node]
+    first_parent: int = 0
+    """The `id()` of the one under which it was met first."""
 
 
 def _collect(
@@ -227,7 +240,7 @@ def _collect(
     by_object: dict[int, _Node] = {}
     by_key: dict[str, _Node] = {}
     mappings: set[int] = set()
-    linked: set[tuple[int, int]] = set()
+    linked_again: set[tuple[int, int]] = set()
     todo: deque[tuple[_Spot, _Node | None]] = deque([(_Spot(flow), None)])
     while todo:
         spot, parent = todo.popleft()
@@ -253,12 +266,16 @@ def _collect(
         else:
             is_tree = False
         if parent is not None:
-            if (id(parent), id(node)) in linked:
-                with spot:
-                    raise InvalidFlow(
-                        f"job {node.name!r} ({node.key}) is listed twice under one parent"
-                    )
-            linked.add((id(parent), id(node)))
+            if node.spot is not spot:
+                link = (id(parent), id(node))
+                if node.first_parent == id(parent) or link in linked_again:
+                    with spot:
+                        raise InvalidFlow(
+                            f"job {node.name!r} ({node.key}) is listed twice under one parent"
+                        )
+                linked_again.add(link)
+            else:
+                node.first_parent = id(parent)
             parent.children.append(node)
     return list(by_key.values()), is_tree
 

@@ -41,8 +41,7 @@ class JobKey(NamedTuple):
                 raise InvalidOption(f"{text!r} is not a job key; a job key is prefix:queue:id")
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, gc=False):
     """A link from a job to one of its parents, with the policy for when the job fails."""
 
     parent: str

@@ -123,7 +123,7 @@ _decode: Final = msgspec.json.Decoder().decode
 _check_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """A new job as the script `add` reads it; what is left out is nil there."""
 
     base: str
