@@ -222,8 +222,6 @@ class _Node:
     outer: tuple[Edge, ...]
     has_data: bool
     children: list[_Node]
-    first_parent: int = 0
-    """The `id()` of the one under which it was met first."""
 
 
 def _collect(
@@ -240,7 +238,7 @@ def _collect(
     by_object: dict[int, _Node] = {}
     by_key: dict[str, _Node] = {}
     mappings: set[int] = set()
-    linked_again: set[tuple[int, int]] = set()
+    linked: set[tuple[int, int]] = set()
     todo: deque[tuple[_Spot, _Node | None]] = deque([(_Spot(flow), None)])
     while todo:
         spot, parent = todo.popleft()
@@ -266,16 +264,12 @@ def _collect(
         else:
             is_tree = False
         if parent is not None:
-            if node.spot is not spot:
-                link = (id(parent), id(node))
-                if node.first_parent == id(parent) or link in linked_again:
-                    with spot:
-                        raise InvalidFlow(
-                            f"job {node.name!r} ({node.key}) is listed twice under one parent"
-                        )
-                linked_again.add(link)
-            else:
-                node.first_parent = id(parent)
+            if (id(parent), id(node)) in linked:
+                with spot:
+                    raise InvalidFlow(
+                        f"job {node.name!r} ({node.key}) is listed twice under one parent"
+                    )
+            linked.add((id(parent), id(node)))
             parent.children.append(node)
     return list(by_key.values()), is_tree
 
