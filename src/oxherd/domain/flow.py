@@ -139,7 +139,14 @@ def plan(
     root = nodes[0]
     if flow_id is None:
         flow_id = new_id() if root.given else root.id
-    parents = _parents(nodes)
+    edges: dict[int, list[Edge]] = {id(node): list(node.outer) for node in nodes}
+    for node in nodes:
+        # The children of one parent share theirs: there may be very many.
+        shared: dict[OnFailure, Edge] = {}
+        for child in node.children:
+            policy = child.options.on_failure or OnFailure.FAIL_PARENT
+            edge = shared.get(policy) or shared.setdefault(policy, Edge(node.key, policy))
+            edges[id(child)].append(edge)
     jobs = tuple(
         NewJob(
             queue=node.queue,
@@ -150,27 +157,12 @@ def plan(
             options=node.options,
             timestamp=node.options.timestamp,
             flow_id=flow_id,
-            parents=parents.get(id(node), node.outer),
+            parents=tuple(edges[id(node)]),
             children=tuple(child.key for child in node.children),
         )
         for node in (nodes if is_tree else parents_first(nodes))
     )
     return Plan(jobs, root.key)
-
-
-def _parents(nodes: Sequence[_Node]) -> dict[int, tuple[Edge, ...]]:
-    """The edges of each job that is below another one; children of one parent share theirs."""
-    parents: dict[int, tuple[Edge, ...]] = {}
-    for node in nodes:
-        to_node: dict[OnFailure, tuple[Edge]] = {}
-        for child in node.children:
-            policy = child.options.on_failure or OnFailure.FAIL_PARENT
-            edge = to_node.get(policy)
-            if edge is None:
-                edge = to_node[policy] = (Edge(node.key, policy),)
-            known = parents.get(id(child), child.outer)
-            parents[id(child)] = (*known, *edge) if known else edge
-    return parents
 
 
 def outer_edge(options: JobOptions, prefix: str) -> tuple[Edge, ...]:

@@ -74,10 +74,10 @@ async def jobs_added(
         for job, answer in pairs
         if answer.duplicate or answer.deduplicated
     ]
-    if not keys:
-        return [Job(_as_record(job, answer), store) for job, answer in pairs]
-    found = zip(keys, await records_of(store, keys), strict=True)
-    earlier = {(key.queue, key.id): record for key, record in found}
+    earlier: dict[tuple[str, str], JobRecord | None] = {}
+    if keys:
+        found = zip(keys, await records_of(store, keys), strict=True)
+        earlier = {(key.queue, key.id): record for key, record in found}
     return [
         Job(earlier.get((job.queue, answer.id)) or _as_record(job, answer), store)
         for job, answer in pairs

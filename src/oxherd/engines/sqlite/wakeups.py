@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oxherd.engines.sqlite.codes import ACTIVE, DELAYED, PRIORITIZED
@@ -116,9 +115,7 @@ class Ear:
             return
         self._rung = self.loop.create_future()
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._rung
+            await asyncio.wait((self._rung,), timeout=seconds)
         finally:
             self._ears.leave(self)
 

@@ -294,8 +294,8 @@ class Writer:
         return self._connection
 
     def _set_durability(self, connection: sqlite3.Connection, calls: list[Call]) -> None:
-        passing = all(call.verb in _PASSING for call in calls)
-        wanted = "FULL" if self._is_full and not passing else "NORMAL"
+        lasts = self._is_full and any(call.verb not in _PASSING for call in calls)
+        wanted = "FULL" if lasts else "NORMAL"
         if wanted != self._synchronous:
             connection.execute(f"PRAGMA synchronous = {wanted}")
             self._synchronous = wanted
